@@ -1,0 +1,182 @@
+// Package report holds the one model of everything heapsnap tells a person or
+// a machine, and the formats that show it. It is plain data: it knows nothing
+// of snapshots, processes or rules, so a format can be tested with a literal.
+//
+// The types to know are [Report], [Finding] and [Capture].
+package report
+
+import "time"
+
+// SchemaVersion is the version of the JSON form. Fields are added, never
+// renamed or removed, within one version; docs/report.schema.json describes it.
+const SchemaVersion = 1
+
+// Verdict is the answer of a whole run or of one finding.
+type Verdict string
+
+// Verdicts of a run are Leak, Clean and Inconclusive; a finding is Leak or,
+// where there were too few captures to tell, Growth.
+const (
+	Leak         Verdict = "leak"
+	Growth       Verdict = "growth"
+	Clean        Verdict = "clean"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Report is the result of diff, check, suspects or demo. Slices are never nil
+// after [Report.Normalize], so readers of the JSON need no null checks.
+type Report struct {
+	Schema  int     `json:"schema"`
+	Command string  `json:"command"` // diff, check, suspects, demo
+	Version string  `json:"version"` // of heapsnap
+	Target  string  `json:"target,omitempty"`
+	Verdict Verdict `json:"verdict"`
+	// Sentence is the verdict in words, one line, first thing a person reads.
+	Sentence  string       `json:"sentence"`
+	Captures  []Capture    `json:"captures"`
+	Findings  []Finding    `json:"findings"` // most harmful first
+	Quiet     []Quiet      `json:"quiet"`    // growth that was seen and judged harmless
+	Accounted Accounted    `json:"accounted"`
+	Classes   []ClassDelta `json:"classes"` // first against last capture, as DevTools' comparison view
+	Warnings  []string     `json:"warnings"`
+}
+
+// Capture is one heap snapshot of the series, in the order taken. Figures that
+// were not recorded are 0 and left out of the JSON.
+type Capture struct {
+	Name         string     `json:"name"` // the file's path, or "round 3"
+	Time         *time.Time `json:"time,omitempty"`
+	NodeVersion  string     `json:"nodeVersion,omitempty"`
+	Mode         string     `json:"mode,omitempty"` // plain, numeric, internals, internals+numeric
+	Objects      int        `json:"objects"`        // nodes in the snapshot
+	Bytes        uint64     `json:"bytes"`          // sum of self sizes
+	HeapUsed     uint64     `json:"heapUsed,omitempty"`
+	RSS          uint64     `json:"rss,omitempty"`
+	External     uint64     `json:"external,omitempty"`
+	ArrayBuffers uint64     `json:"arrayBuffers,omitempty"`
+	FileSize     uint64     `json:"fileSize,omitempty"`
+}
+
+// Finding is one leak: who holds what, since when, how much, and where to look.
+type Finding struct {
+	Rule       string   `json:"rule"`  // listener, timer, closure, cache, ..., growth
+	Title      string   `json:"title"` // one line, without a trailing period
+	Verdict    Verdict  `json:"verdict"`
+	Confidence float64  `json:"confidence"` // 0..1
+	Holder     Holder   `json:"holder"`
+	Holders    []Holder `json:"holders"` // every object that must let go, Holder first
+	Path       []Step   `json:"path"`    // root to holder to one survivor
+	// Location is where to look first; nil only when nothing in the heap, the
+	// sidecar or the sources gave a line. Locations has every other candidate.
+	Location    *Location  `json:"location,omitempty"`
+	Locations   []Location `json:"locations"`
+	Survivors   Survivors  `json:"survivors"`
+	Sample      []string   `json:"sample"`   // a few survivors or their keys, escaped by each format
+	Evidence    []string   `json:"evidence"` // sentences, strongest first
+	Fix         string     `json:"fix"`      // what to do, plain sentences
+	Fingerprint string     `json:"fingerprint"`
+}
+
+// Holder is the old object that keeps the survivors.
+type Holder struct {
+	Class string `json:"class"`
+	ID    uint64 `json:"id"`   // DevTools' @id
+	Name  string `json:"name"` // in words: `emitter "hub" (EventEmitter), event "message"`
+	// PerCapture is the number of entries the holder had in each capture, when
+	// the holder is a collection and could be looked up; otherwise empty.
+	PerCapture []int `json:"perCapture,omitempty"`
+}
+
+// Step is one hop of a retaining path: Edge leads to Node. The first step's
+// Edge is empty.
+type Step struct {
+	Edge string `json:"edge"`
+	Node string `json:"node"`
+	ID   uint64 `json:"id,omitempty"`
+}
+
+// Location is a place in a source file. Line and Column are 1-based; File is
+// the path the target saw, or the original one behind a source map.
+type Location struct {
+	Function string `json:"function,omitempty"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column,omitempty"`
+	Role     string `json:"role,omitempty"` // "adds to the holder", "listener", "callback", "constructor"
+	Code     string `json:"code,omitempty"` // the line's text, when the file was readable
+}
+
+// Survivors counts the objects that were born after the first capture and
+// were alive in the last one.
+type Survivors struct {
+	Count         int      `json:"count"`
+	Bytes         uint64   `json:"bytes"`         // what would be freed if the holder let go
+	PerRound      []int    `json:"perRound"`      // by the round in which they were born
+	BytesPerRound []uint64 `json:"bytesPerRound"` // likewise
+	// Entries is how many of them the holder holds directly, by round: the
+	// unit a person counts (listeners, timers, cache entries).
+	Entries []int `json:"entries,omitempty"`
+}
+
+// Quiet is growth that is not a leak, with the judgement that says why.
+type Quiet struct {
+	Judgement string `json:"judgement"` // bounded, warm-up, in-flight, churn, small
+	Holder    string `json:"holder"`
+	Count     int    `json:"count"`
+	Bytes     uint64 `json:"bytes"`
+	PerRound  []int  `json:"perRound"`
+	Why       string `json:"why"`
+}
+
+// Accounted splits the bytes born after the first capture and alive in the
+// last one. Its parts add up to Total.
+type Accounted struct {
+	Total    uint64 `json:"total"`
+	Leaks    uint64 `json:"leaks"`
+	Bounded  uint64 `json:"bounded"`
+	WarmUp   uint64 `json:"warmUp"`
+	InFlight uint64 `json:"inFlight"`
+	Churn    uint64 `json:"churn"`
+	Small    uint64 `json:"small"` // below every threshold, or too few rounds to judge
+}
+
+// ClassDelta is one row of DevTools' comparison view.
+type ClassDelta struct {
+	Class   string `json:"class"`
+	New     int    `json:"new"`
+	Deleted int    `json:"deleted"`
+	Delta   int    `json:"delta"`
+	Alloc   uint64 `json:"allocBytes"`
+	Freed   uint64 `json:"freedBytes"`
+	Size    int64  `json:"deltaBytes"`
+}
+
+// Normalize sets the schema and replaces nil slices, also inside findings.
+func (r *Report) Normalize() {
+	r.Schema = SchemaVersion
+	r.Captures = notNil(r.Captures)
+	r.Findings = notNil(r.Findings)
+	r.Quiet = notNil(r.Quiet)
+	r.Classes = notNil(r.Classes)
+	r.Warnings = notNil(r.Warnings)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Holders = notNil(f.Holders)
+		f.Path = notNil(f.Path)
+		f.Locations = notNil(f.Locations)
+		f.Sample = notNil(f.Sample)
+		f.Evidence = notNil(f.Evidence)
+		f.Survivors.PerRound = notNil(f.Survivors.PerRound)
+		f.Survivors.BytesPerRound = notNil(f.Survivors.BytesPerRound)
+	}
+	for i := range r.Quiet {
+		r.Quiet[i].PerRound = notNil(r.Quiet[i].PerRound)
+	}
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
