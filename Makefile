@@ -3,7 +3,30 @@
 # The Node lines that the live tests run on; one npm package of each, in .nodes/MAJOR/.
 NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 
-.PHONY: nodes
+# The live tests take their time: each starts Node programs and takes several heap snapshots of them.
+TEST_TIMEOUT = 30m
+
+.PHONY: build test nodes fmt-check vet lint clean
+
+build:
+	go build -o bin/heapsnap ./cmd/heapsnap
+
+test: nodes
+	go test -timeout $(TEST_TIMEOUT) ./...
+
+fmt-check:
+	@unformatted=$$(gofmt -l */); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+# The linter is pinned in tools/go.mod, a module of its own, so that ours does not depend on it.
+lint:
+	go tool -modfile=tools/go.mod staticcheck ./...
+
+clean:
+	rm -rf bin .nodes
 
 # A line that cannot be had is skipped with a sentence; tests then run on the lines there are.
 nodes:
