@@ -21,6 +21,7 @@ if (!file) {
   process.exit(2);
 }
 
+console.warn = () => {};  // the worker lists the nodes that only weak references reach
 const {HeapSnapshot, HeapSnapshotLoader} = await devtools();
 
 // One channel serves one snapshot; both ends live on this thread, as in DevTools' own tests.
