@@ -1,0 +1,99 @@
+package heapsnap
+
+import "strconv"
+
+// Distances at and above SystemDistance are of nodes that only V8's own roots
+// reach; Unreachable is the distance of a node that nothing reaches. DevTools
+// prints a dash for both.
+const (
+	SystemDistance = 100_000_000
+	Unreachable    = -5
+)
+
+// Distance returns the number of references on the shortest way from the
+// user's roots to n; HS:1829-1920.
+func (s *Snapshot) Distance(n Node) int {
+	s.distanceOnce.Do(s.computeDistances)
+	return int(s.distance[n])
+}
+
+func (s *Snapshot) computeDistances() {
+	n := s.NodeCount()
+	d := make([]int32, n)
+	for i := range d {
+		d[i] = Unreachable
+	}
+	queue := make([]Node, 0, n)
+	// Which WeakMap entries had one of their two edges seen: the first is
+	// passed over, so that a value is as far as the farther of key and table.
+	pending := map[uint32]bool{}
+	walk := func() {
+		for head := 0; head < len(queue); head++ {
+			from := queue[head]
+			for e := Edge(s.firstEdge[from]); e < Edge(s.firstEdge[from+1]); e++ {
+				to := s.edgeTo[e]
+				if s.edgeType[e] == WeakEdge || d[to] != Unreachable || !s.countsForDistance(from, e, pending) {
+					continue
+				}
+				d[to] = d[from] + 1
+				queue = append(queue, to)
+			}
+		}
+	}
+	first, end := s.EdgeRange(s.root)
+	for e := first; e < end; e++ {
+		if to := s.edgeTo[e]; s.userRoot(to) {
+			d[to] = 1
+			queue = append(queue, to)
+		}
+	}
+	any := len(queue) > 0
+	walk()
+	d[s.root] = 0
+	if any {
+		d[s.root] = SystemDistance
+	}
+	queue = append(queue[:0], s.root)
+	walk()
+	s.distance = d
+}
+
+// countsForDistance is the filter of HS:4327-4370.
+func (s *Snapshot) countsForDistance(from Node, e Edge, pending map[uint32]bool) bool {
+	switch s.nodeType[from] {
+	case Hidden:
+		if s.tags[s.nodeName[from]] == tagNativeContext && !s.edgeType[e].indexed() && s.tags[s.edgeName[e]] == tagSloppyFunctionMap {
+			return false
+		}
+	case Array:
+		if s.tags[s.nodeName[from]] == tagMapDescriptors {
+			i := int(s.edgeName[e])
+			if !s.edgeType[e].indexed() {
+				var ok bool
+				if i, ok = leadingInt(s.strings.at(s.edgeName[e])); !ok {
+					return true
+				}
+			}
+			return i < 2 || i%3 != 1
+		}
+	}
+	if s.edgeType[e] == InternalEdge && s.tags[s.edgeName[e]] == tagEphemeron {
+		pair := s.ephemerons[s.edgeName[e]].pair
+		if !pending[pair] {
+			pending[pair] = true
+			return false
+		}
+		delete(pending, pair)
+	}
+	return true
+}
+
+// leadingInt is JavaScript's parseInt(text, 10) for non-negative numbers.
+func leadingInt(text string) (int, bool) {
+	n := 0
+	for n < len(text) && text[n]-'0' <= 9 {
+		n++
+	}
+	v, err := strconv.Atoi(text[:n])
+	return v, err == nil
+}

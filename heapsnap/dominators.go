@@ -1,0 +1,253 @@
+package heapsnap
+
+import "iter"
+
+// Dominator returns the immediate dominator of n: the nearest object through
+// which every way from the root to n leads. The root's is itself.
+func (s *Snapshot) Dominator(n Node) Node {
+	s.domOnce.Do(s.computeDominators)
+	return s.dom[n]
+}
+
+// RetainedSize returns the bytes that would be freed if n were: the self sizes
+// of all nodes that n dominates, its own included.
+func (s *Snapshot) RetainedSize(n Node) uint64 {
+	s.domOnce.Do(s.computeDominators)
+	return s.retained[n]
+}
+
+// TotalSize returns the size of the heap: what the root retains, and the
+// native bytes that V8 counted without an object (Node 24 and later).
+func (s *Snapshot) TotalSize() uint64 { return s.RetainedSize(s.root) + s.extraNative }
+
+// DominatorOrder returns all nodes in an order in which every node stands
+// behind its immediate dominator; the root is first. The slice is the
+// snapshot's own.
+func (s *Snapshot) DominatorOrder() []Node {
+	s.domOnce.Do(s.computeDominators)
+	return s.order
+}
+
+// Dominated yields the nodes whose immediate dominator is n, in file order.
+func (s *Snapshot) Dominated(n Node) iter.Seq[Node] {
+	s.dominatedOnce.Do(s.computeDominated)
+	return func(yield func(Node) bool) {
+		for _, m := range s.dominatedNode[s.firstDominated[n]:s.firstDominated[n+1]] {
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Snapshot) computeDominated() {
+	s.domOnce.Do(s.computeDominators)
+	n := s.NodeCount()
+	first := make([]uint32, n+1)
+	for i, d := range s.dom {
+		if Node(i) != s.root {
+			first[d+1]++
+		}
+	}
+	for i := range n {
+		first[i+1] += first[i]
+	}
+	next := make([]uint32, n)
+	copy(next, first)
+	nodes := make([]Node, n-1)
+	for i, d := range s.dom {
+		if Node(i) != s.root {
+			nodes[next[d]] = Node(i)
+			next[d]++
+		}
+	}
+	s.firstDominated, s.dominatedNode = first, nodes
+}
+
+// computeDominators is the semi-NCA algorithm of L. Georgiadis, "Linear-Time
+// Algorithms for Dominators and Related Problems" (2005), in the form that
+// compilers use. All its arrays are in the index space of the depth-first
+// order, so that memory is walked mostly in order.
+//
+// DevTools computes the same relation with Lengauer-Tarjan (HS:2126-2342). Two
+// of its choices show in the result and are kept:
+//
+//  1. Nodes that the root does not reach, and that nothing refers to, become
+//     children of the root, and what they refer to counts as referred to.
+//  2. What is left then (cycles that nothing reaches) are children of the root
+//     too, but what they refer to does not count.
+func (s *Snapshot) computeDominators() {
+	s.shallowOnce.Do(s.transferShallowSizes)
+	s.flagsOnce.Do(s.pageObjects)
+	w := &domWalk{s: s, n: s.NodeCount()}
+	w.number = make([]uint32, w.n)
+	w.order = make([]Node, 0, w.n)
+	w.parent = make([]uint32, 0, w.n)
+	w.preds = make([]uint32, w.n+1)
+	w.kept = newBitset(s.EdgeCount())
+
+	w.visit(s.root)
+	if len(w.order) < w.n {
+		w.visitOrphans()
+	}
+	reached := len(w.order)
+	dom := w.immediateDominators()
+
+	s.dom = make([]Node, w.n)
+	for i, d := range dom {
+		s.dom[w.order[i]] = w.order[d]
+	}
+	if reached < w.n { // (2)
+		for i := range w.n {
+			if w.number[i] == 0 {
+				s.dom[i] = s.root
+				w.order = append(w.order, Node(i))
+			}
+		}
+	}
+	s.order = w.order
+	s.retained = make([]uint64, w.n)
+	for i := range s.retained {
+		s.retained[i] = s.self.at(uint32(i))
+	}
+	for i := w.n - 1; i > 0; i-- {
+		n := s.order[i]
+		s.retained[s.dom[n]] += s.retained[n]
+	}
+}
+
+// domWalk is the depth-first walk over essential edges and what it leaves for
+// the dominators. Vertex numbers are positions in order.
+type domWalk struct {
+	s      *Snapshot
+	n      int
+	number []uint32 // node -> its vertex number + 1, 0 while unvisited
+	order  []Node   // vertex -> node
+	parent []uint32 // vertex -> its parent in the walk
+	preds  []uint32 // node -> number of essential references to it, from visited nodes
+	kept   bitset   // edges that are essential
+	stack  []frame
+}
+
+type frame struct {
+	edge, end Edge   // edges still to follow
+	vertex    uint32 // whose they are
+}
+
+// visit walks from n, a child of vertex 0 unless it is the root itself.
+func (w *domWalk) visit(n Node) {
+	s := w.s
+	push := func(n Node, parent uint32) {
+		v := uint32(len(w.order))
+		w.order = append(w.order, n)
+		w.parent = append(w.parent, parent)
+		w.number[n] = v + 1
+		first, end := s.EdgeRange(n)
+		w.stack = append(w.stack, frame{first, end, v})
+	}
+	push(n, 0)
+	for len(w.stack) > 0 {
+		top := &w.stack[len(w.stack)-1]
+		if top.edge == top.end {
+			w.stack = w.stack[:len(w.stack)-1]
+			continue
+		}
+		e := top.edge
+		top.edge++
+		if !s.essential(w.order[top.vertex], e) {
+			continue
+		}
+		to := s.edgeTo[e]
+		w.kept.add(Node(e))
+		w.preds[to]++
+		if w.number[to] == 0 {
+			push(to, top.vertex)
+		}
+	}
+}
+
+// visitOrphans walks from the nodes that nothing essential refers to.
+func (w *domWalk) visitOrphans() {
+	s := w.s
+	referred := newBitset(w.n)
+	for from := range w.n {
+		first, end := s.EdgeRange(Node(from))
+		for e := first; e < end; e++ {
+			if w.number[s.edgeTo[e]] == 0 && s.essential(Node(from), e) {
+				referred.add(s.edgeTo[e])
+			}
+		}
+	}
+	for i := range w.n {
+		if w.number[i] == 0 && !referred.has(Node(i)) {
+			w.visit(Node(i))
+		}
+	}
+}
+
+// immediateDominators returns vertex -> vertex.
+func (w *domWalk) immediateDominators() []uint32 {
+	var (
+		n     = len(w.order)
+		first = make([]uint32, n+1) // predecessors of v are pred[first[v]:first[v+1]]
+		pred  []uint32
+	)
+	for v, node := range w.order {
+		first[v+1] = first[v] + w.preds[node]
+	}
+	pred = make([]uint32, first[n])
+	next := make([]uint32, n)
+	copy(next, first)
+	for v, node := range w.order {
+		lo, hi := w.s.EdgeRange(node)
+		for e := lo; e < hi; e++ {
+			if w.kept.has(Node(e)) {
+				to := w.number[w.s.edgeTo[e]] - 1
+				pred[next[to]] = uint32(v)
+				next[to]++
+			}
+		}
+	}
+	var (
+		semi     = next // vertex -> semidominator; next is used up
+		label    = make([]uint32, n)
+		ancestor = make([]uint32, n)
+		path     []uint32
+	)
+	for v := range label {
+		label[v] = uint32(v)
+	}
+	copy(ancestor, w.parent)
+	for v := uint32(n) - 1; v > 0; v-- {
+		best := w.parent[v]
+		linked := v + 1 // vertices from here on hang on their parents
+		for _, u := range pred[first[v]:first[v+1]] {
+			if u >= linked {
+				// eval with path compression: the least label between u and
+				// the first vertex that is not linked yet.
+				x := u
+				for path = path[:0]; ancestor[x] >= linked; x = ancestor[x] {
+					path = append(path, x)
+				}
+				least, to := label[x], ancestor[x]
+				for i := len(path) - 1; i >= 0; i-- {
+					y := path[i]
+					least = min(least, label[y])
+					label[y], ancestor[y] = least, to
+				}
+				u = least
+			}
+			best = min(best, u)
+		}
+		semi[v], label[v] = best, best
+	}
+	dom := w.parent // vertex -> parent before its turn, immediate dominator after
+	for v := 1; v < n; v++ {
+		d := dom[v]
+		for d > semi[v] {
+			d = dom[d]
+		}
+		dom[v] = d
+	}
+	return dom
+}

@@ -1,0 +1,58 @@
+package heapsnap
+
+// essential reports whether e, an edge of from, counts for dominators and
+// retained sizes: HS:2026-2112, tests in that order.
+//
+// The edge from a WeakMap's table to a value is dropped, so that a value
+// belongs to its key; so are references from outside into the user's page
+// objects, so that what the program holds is not shared with V8's tables.
+func (s *Snapshot) essential(from Node, e Edge) bool {
+	t, to := s.edgeType[e], s.edgeTo[e]
+	switch t {
+	case WeakEdge:
+		return false
+	case InternalEdge:
+		if name := s.edgeName[e]; s.tags[name] == tagEphemeron && s.ephemerons[name].table == s.id.at(uint32(from)) {
+			return false
+		}
+	}
+	if to == from {
+		return false
+	}
+	if from != s.root {
+		if t == ShortcutEdge {
+			return false
+		}
+		if s.page.has(to) && !s.page.has(from) {
+			return false
+		}
+	}
+	return true
+}
+
+// pageObjects marks what the user's roots reach: DevTools' pageObject flag,
+// HS:4430. Without user roots (internals exposed) there are none.
+func (s *Snapshot) pageObjects() {
+	s.page = newBitset(s.NodeCount())
+	var stack []Node
+	first, end := s.EdgeRange(s.root)
+	for e := first; e < end; e++ {
+		to := s.edgeTo[e]
+		dom := s.edgeType[e] == ElementEdge && s.tags[s.nodeName[to]] == tagDOMTrees && s.nodeType[to] == Synthetic
+		if (dom || s.edgeType[e] == ShortcutEdge) && !s.page.has(to) {
+			s.page.add(to)
+			stack = append(stack, to)
+		}
+	}
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		first, end := s.EdgeRange(n)
+		for e := first; e < end; e++ {
+			if to := s.edgeTo[e]; s.edgeType[e] != WeakEdge && !s.page.has(to) {
+				s.page.add(to)
+				stack = append(stack, to)
+			}
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package heapsnap
+
+import "slices"
+
+// A Location is where a function, or an object's constructor, is written.
+type Location struct {
+	ScriptID uint32
+	Script   string // the script's URL or path; empty if no closure of it is alive
+	Line     int    // 1-based
+	Column   int    // 1-based
+}
+
+// Location returns where the closure n, or the constructor of the object n, is
+// written, or nil if V8 did not say.
+func (s *Snapshot) Location(n Node) *Location {
+	i, ok := slices.BinarySearchFunc(s.locations, n, func(l location, n Node) int { return int(int64(l.node) - int64(n)) })
+	if !ok {
+		return nil
+	}
+	return s.place(s.locations[i])
+}
+
+func (s *Snapshot) place(l location) *Location {
+	s.scriptsOnce.Do(s.findScripts)
+	return &Location{ScriptID: l.script, Script: s.scripts[l.script], Line: int(l.line) + 1, Column: int(l.column) + 1}
+}
+
+// ScriptName returns the name of the script with V8's id, or "".
+func (s *Snapshot) ScriptName(id uint32) string {
+	s.scriptsOnce.Do(s.findScripts)
+	return s.scripts[id]
+}
+
+// findScripts recovers the names of scripts from the heap itself: a closure's
+// location has the script's id, and closure -> shared -> script leads to the
+// Script object, which V8 names by its file. Seen on Node 18 to 26: every
+// located closure leads to exactly one name.
+func (s *Snapshot) findScripts() {
+	s.scripts = map[uint32]string{}
+	for _, l := range s.locations {
+		if s.scripts[l.script] != "" || s.nodeType[l.node] != Closure {
+			continue
+		}
+		if name := s.scriptName(l.node); name != "" {
+			s.scripts[l.script] = name
+		}
+	}
+}
+
+// scriptName returns the name of the script in which the closure n is written.
+func (s *Snapshot) scriptName(n Node) string {
+	shared := s.Internal(n, "shared")
+	if shared == NoNode {
+		return ""
+	}
+	script := s.Internal(shared, "script")
+	if script == NoNode {
+		script = s.Internal(shared, "script_or_debug_info")
+	}
+	if script == NoNode {
+		return ""
+	}
+	if name := s.Internal(script, "name"); name != NoNode && s.nodeType[name] == String {
+		return s.RawName(name)
+	}
+	name := s.RawName(script)
+	const prefix = "system / Script / " // V8 15, and with internals exposed
+	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
+		return name[len(prefix):]
+	}
+	if len(name) >= 8 && name[:8] == "system /" {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,110 @@
+package heapsnap
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Open reads the snapshot in the file at path, compressed with gzip or zstd or
+// not at all, as its first bytes tell; "-" is standard input. Errors begin
+// with the path.
+func Open(ctx context.Context, path string, opts Options) (*Snapshot, error) {
+	var s *Snapshot
+	err := withFile(path, func(r io.Reader, size int64) (err error) {
+		if opts.Size == 0 {
+			opts.Size = size
+		}
+		s, err = Read(ctx, r, opts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenIdentities is [ReadIdentities] for a file, with the rules of [Open].
+func OpenIdentities(ctx context.Context, path string, opts Options) (*Identities, error) {
+	var ids *Identities
+	err := withFile(path, func(r io.Reader, size int64) (err error) {
+		if opts.Size == 0 {
+			opts.Size = size
+		}
+		ids, err = ReadIdentities(ctx, r, opts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// withFile calls read with the uncompressed text of a file and its size, 0 if
+// that is not known.
+func withFile(path string, read func(r io.Reader, size int64) error) error {
+	f := os.Stdin
+	if path != "-" {
+		var err error
+		if f, err = os.Open(path); err != nil {
+			return err // os.PathError has the path
+		}
+		defer f.Close()
+	}
+	var size int64
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return fmt.Errorf("%s: is a directory: name a .heapsnapshot file", path)
+	}
+	if info.Mode().IsRegular() {
+		if size = info.Size(); size == 0 {
+			return fmt.Errorf("%s: %w", path, truncated("header", 0, "a heap snapshot"))
+		}
+	}
+	r, compressed, err := Decompress(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer r.Close()
+	if compressed {
+		size = 0
+	}
+	if err := read(r, size); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Decompress returns a reader of r's uncompressed text and whether r is
+// compressed: gzip and zstd are known by their magic bytes, all else is passed
+// on. Closing it does not close r.
+func Decompress(r io.Reader) (io.ReadCloser, bool, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	magic, err := br.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, false, err
+	}
+	switch {
+	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			return nil, true, fmt.Errorf("gzip: %w", err)
+		}
+		return zr, true, nil
+	case string(magic) == "\x28\xb5\x2f\xfd":
+		zr, err := zstd.NewReader(br)
+		if err != nil {
+			return nil, true, fmt.Errorf("zstd: %w", err)
+		}
+		return zr.IOReadCloser(), true, nil
+	}
+	return io.NopCloser(br), false, nil
+}

@@ -1,0 +1,495 @@
+package heapsnap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/bits"
+	"sync/atomic"
+)
+
+// Options say how to read. The zero value reads everything and tells nothing.
+type Options struct {
+	// Progress is called now and then with the number of bytes read (of the
+	// uncompressed input) while reading.
+	Progress func(read int64)
+	// Size is the size of the uncompressed input if it is known: counts in the
+	// header that cannot fit are then refused before memory is taken.
+	Size int64
+}
+
+// minRowBytes is the least a row can take in the file: a digit and a comma per
+// field.
+const minFieldBytes = 2
+
+// parser fills the columns of one snapshot.
+type parser struct {
+	in   *input
+	opts Options
+	h    *header
+	l    *layout
+	s    *Snapshot
+
+	idsOnly   bool // fill ids and sizes only, and stop behind the nodes
+	maxString atomic.Uint32
+	nodeRole  []role
+	edgeRole  []role
+}
+
+// role is what a field of a row is to us.
+type role uint8
+
+const (
+	ignore role = iota
+	roleType
+	roleName
+	roleID
+	roleSelf
+	roleEdges
+	roleDetach
+	roleTo
+)
+
+// Read reads a snapshot's JSON from r, to its end. A reader whose text is no
+// snapshot gives a [*SyntaxError], one that ends early also wraps
+// [ErrTruncated]; errors of r come back as they are. Compressed input is for
+// [Open] and [Decompress].
+func Read(ctx context.Context, r io.Reader, opts Options) (*Snapshot, error) {
+	p := &parser{in: newInput(ctx, r, opts.Progress), opts: opts}
+	if err := p.sections(); err != nil {
+		return nil, err
+	}
+	return p.s, p.check()
+}
+
+// sections reads the members of the outer object. V8 writes them in one order
+// and so can a reader rely on it: the header tells how long the rest is.
+func (p *parser) sections() error {
+	in := p.in
+	if err := in.expect("header", '{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		c, err := in.peek("end", "a key or }")
+		if err != nil {
+			return p.missing(err)
+		}
+		if c == '}' {
+			in.pos++
+			return nil
+		}
+		if !first {
+			if err := in.expect("end", ','); err != nil {
+				return err
+			}
+		}
+		at := in.offset()
+		key, err := in.key("end")
+		if err != nil {
+			return p.missing(err)
+		}
+		if p.h == nil && key != "snapshot" {
+			return &SyntaxError{"header", at, `the key "snapshot" first`, fmt.Sprintf("%q", key)}
+		}
+		switch key {
+		case "snapshot":
+			err = p.header()
+		case "nodes":
+			if err = p.nodes(); err == nil && p.idsOnly {
+				return nil
+			}
+		case "edges":
+			err = p.edges()
+		case "locations":
+			err = p.locations()
+		case "strings":
+			p.s.strings, err = in.strings(p.opts.Size - in.offset())
+		default:
+			err = in.skip(key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// missing tells of an input that ends between two sections.
+func (p *parser) missing(err error) error {
+	if _, ok := err.(*truncatedError); !ok {
+		return err
+	}
+	next := "}"
+	switch {
+	case p.h == nil:
+		next = "header"
+	case p.s.nodeType == nil:
+		next = "nodes"
+	case p.s.edgeTo == nil:
+		next = "edges"
+	case p.s.strings == nil:
+		next = "strings"
+	}
+	return truncated(next, p.in.offset(), "this section")
+}
+
+func (p *parser) header() error {
+	at := p.in.offset()
+	raw, err := p.in.value("header", 16<<20)
+	if err != nil {
+		return err
+	}
+	p.h, p.l, err = parseHeader(raw, at)
+	if err != nil {
+		return err
+	}
+	h, l := p.h, p.l
+	need := h.NodeCount*uint64(l.nodeFields)*minFieldBytes + h.EdgeCount*uint64(l.edgeFields)*minFieldBytes
+	if p.opts.Size > 0 && need > uint64(p.opts.Size) {
+		return &SyntaxError{"header", at, fmt.Sprintf("counts that fit into %d bytes", p.opts.Size),
+			fmt.Sprintf("node_count %d and edge_count %d, which need at least %d", h.NodeCount, h.EdgeCount, need)}
+	}
+	p.nodeRole = make([]role, l.nodeFields)
+	p.edgeRole = make([]role, l.edgeFields)
+	for r, at := range map[role]int{roleType: l.nodeType, roleName: l.nodeName, roleID: l.nodeID,
+		roleSelf: l.nodeSelf, roleEdges: l.nodeEdges, roleDetach: l.nodeDetach} {
+		if at >= 0 && (!p.idsOnly || r == roleID || r == roleSelf) {
+			p.nodeRole[at] = r
+		}
+	}
+	for r, at := range map[role]int{roleType: l.edgeType, roleName: l.edgeName, roleTo: l.edgeTo} {
+		p.edgeRole[at] = r
+	}
+	p.s = &Snapshot{
+		extraNative:        h.ExtraNativeBytes,
+		allocationTracking: h.TraceFunctionCount > 0,
+		unknownNodeTypes:   l.unknownNodeTypes,
+		unknownEdgeTypes:   l.unknownEdgeTypes,
+	}
+	return nil
+}
+
+func (p *parser) nodes() error {
+	s, n := p.s, int(p.h.NodeCount)
+	at := p.in.offset()
+	s.id, s.self = newWideColumn(n), newWideColumn(n)
+	if !p.idsOnly {
+		s.nodeType = make([]NodeType, n)
+		s.nodeName = make([]uint32, n)
+		s.firstEdge = make([]uint32, n+1)
+		if p.l.nodeDetach >= 0 {
+			s.detached = make([]uint8, n)
+		}
+	}
+	want := p.h.NodeCount * uint64(p.l.nodeFields)
+	got, err := p.in.numbers("nodes", want, p.nodeBlock)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return p.wrongCount("nodes", got, want, p.h.NodeCount, p.l.nodeFields)
+	}
+	if p.idsOnly {
+		return nil
+	}
+	// firstEdge[i+1] holds the edge count of node i so far.
+	var sum uint64
+	for i := 1; i <= n; i++ {
+		sum += uint64(s.firstEdge[i])
+		if sum > p.h.EdgeCount {
+			return &SyntaxError{"nodes", at, fmt.Sprintf("edge counts that add up to %d, as the header says", p.h.EdgeCount),
+				fmt.Sprintf("%d at node %d", sum, i-1)}
+		}
+		s.firstEdge[i] = uint32(sum)
+	}
+	if sum != p.h.EdgeCount {
+		return &SyntaxError{"nodes", at, fmt.Sprintf("edge counts that add up to %d, as the header says", p.h.EdgeCount),
+			fmt.Sprintf("%d", sum)}
+	}
+	return nil
+}
+
+func (p *parser) wrongCount(section string, got, want, rows uint64, fields int) error {
+	return &SyntaxError{section, p.in.offset(), fmt.Sprintf("%d numbers (%d rows of %d, as the header says)", want, rows, fields),
+		fmt.Sprintf("%d", got)}
+}
+
+// nodeBlock writes the numbers of a block into the node columns.
+func (p *parser) nodeBlock(b block) error {
+	const section = "nodes"
+	var (
+		s         = p.s
+		fields    = uint64(p.l.nodeFields)
+		row       = uint32(b.first / fields)
+		f         = int(b.first % fields)
+		t         = b.text
+		maxString uint32
+	)
+	for i := 0; i < len(t); {
+		// The first lines of block.number, kept here because a call per number
+		// was a third of the time.
+		start := i
+		c := t[i] - '0'
+		if c > 9 {
+			for i < len(t) && isSpace(t[i]) {
+				i++
+			}
+			if i == len(t) {
+				break
+			}
+			if start = i; t[i]-'0' > 9 {
+				return b.bad(section, i)
+			}
+			c = t[i] - '0'
+		}
+		v := uint64(c)
+		i++
+		for {
+			if c = t[i] - '0'; c > 9 {
+				break
+			}
+			v = v*10 + uint64(c)
+			i++
+		}
+		if i-start > 19 {
+			return b.bad(section, start)
+		}
+		for t[i] != ',' {
+			if !isSpace(t[i]) {
+				return b.bad(section, start)
+			}
+			i++
+		}
+		i++
+		switch p.nodeRole[f] {
+		case roleType:
+			if v >= uint64(len(p.l.nodeTypes)) {
+				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("a node type below %d", len(p.l.nodeTypes)), fmt.Sprint(v)}
+			}
+			s.nodeType[row] = p.l.nodeTypes[v]
+		case roleName:
+			if v > maxCount {
+				return &SyntaxError{section, b.offset + int64(start), "the number of a string", fmt.Sprint(v)}
+			}
+			maxString = max(maxString, uint32(v))
+			s.nodeName[row] = uint32(v)
+		case roleID:
+			s.id.set(row, v)
+		case roleSelf:
+			s.self.set(row, v)
+		case roleEdges:
+			if v > p.h.EdgeCount {
+				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("an edge count of at most %d", p.h.EdgeCount), fmt.Sprint(v)}
+			}
+			s.firstEdge[row+1] = uint32(v)
+		case roleDetach:
+			s.detached[row] = uint8(v)
+		}
+		if f++; f == int(fields) {
+			f = 0
+			row++
+		}
+	}
+	p.sawString(maxString)
+	return nil
+}
+
+func (p *parser) sawString(v uint32) {
+	for {
+		old := p.maxString.Load()
+		if v <= old || p.maxString.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}
+
+func (p *parser) edges() error {
+	s := p.s
+	if s.nodeType == nil {
+		return &SyntaxError{"edges", p.in.offset(), "the nodes before the edges", "edges first"}
+	}
+	n := int(p.h.EdgeCount)
+	s.edgeType = make([]EdgeType, n)
+	s.edgeName = make([]uint32, n)
+	s.edgeTo = make([]Node, n)
+	want := p.h.EdgeCount * uint64(p.l.edgeFields)
+	got, err := p.in.numbers("edges", want, p.edgeBlock)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return p.wrongCount("edges", got, want, p.h.EdgeCount, p.l.edgeFields)
+	}
+	return nil
+}
+
+// edgeBlock writes the numbers of a block into the edge columns.
+func (p *parser) edgeBlock(b block) error {
+	const section = "edges"
+	var (
+		s         = p.s
+		fields    = uint64(p.l.edgeFields)
+		row       = uint32(b.first / fields)
+		f         = int(b.first % fields)
+		t         = b.text
+		nodes     = uint64(len(s.nodeType))
+		divisor   = uint64(p.l.nodeFields)
+		magic     = ^uint64(0)/divisor + 1 // v/divisor is the high word of v*magic, exact for v < 2^32*divisor
+		maxString uint32
+		typ       EdgeType // of the row's edge, when the type stands before the name
+	)
+	if f > 0 && p.edgeRole[0] == roleType {
+		typ = ElementEdge // the type is in the block before: leave the name's check to check()
+	}
+	for i := 0; i < len(t); {
+		start := i
+		c := t[i] - '0'
+		if c > 9 {
+			for i < len(t) && isSpace(t[i]) {
+				i++
+			}
+			if i == len(t) {
+				break
+			}
+			if start = i; t[i]-'0' > 9 {
+				return b.bad(section, i)
+			}
+			c = t[i] - '0'
+		}
+		v := uint64(c)
+		i++
+		for {
+			if c = t[i] - '0'; c > 9 {
+				break
+			}
+			v = v*10 + uint64(c)
+			i++
+		}
+		if i-start > 19 {
+			return b.bad(section, start)
+		}
+		for t[i] != ',' {
+			if !isSpace(t[i]) {
+				return b.bad(section, start)
+			}
+			i++
+		}
+		i++
+		switch p.edgeRole[f] {
+		case roleType:
+			if v >= uint64(len(p.l.edgeTypes)) {
+				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("an edge type below %d", len(p.l.edgeTypes)), fmt.Sprint(v)}
+			}
+			typ = p.l.edgeTypes[v]
+			s.edgeType[row] = typ
+		case roleName:
+			if v > wideMark {
+				return &SyntaxError{section, b.offset + int64(start), "a name or index below 2^32", fmt.Sprint(v)}
+			}
+			if !typ.indexed() {
+				maxString = max(maxString, uint32(v))
+			}
+			s.edgeName[row] = uint32(v)
+		case roleTo:
+			to, _ := bits.Mul64(v, magic)
+			if to*divisor != v || to >= nodes {
+				return &SyntaxError{section, b.offset + int64(start),
+					fmt.Sprintf("a to_node below %d that is a multiple of %d", nodes*divisor, divisor), fmt.Sprint(v)}
+			}
+			s.edgeTo[row] = Node(to)
+		}
+		if f++; f == int(fields) {
+			f = 0
+			row++
+		}
+	}
+	p.sawString(maxString)
+	return nil
+}
+
+// locations fills the location columns. There are few of them, so one
+// goroutine is enough, and their number is not in the header.
+func (p *parser) locations() error {
+	l := p.l
+	if l.locObject < 0 || l.locScript < 0 || l.locLine < 0 || l.locColumn < 0 {
+		return p.in.skip("locations")
+	}
+	var rows []location
+	row := make([]uint64, l.locFields)
+	f := 0
+	work := make(chan block, 2)
+	done := make(chan error, 1)
+	var failed atomic.Bool
+	go func() {
+		var err error
+		for b := range work {
+			for i := 0; err == nil && i < len(b.text); {
+				if row[f], i, err = b.number("locations", i); err != nil {
+					failed.Store(true)
+					break
+				}
+				if f++; f < l.locFields {
+					continue
+				}
+				f = 0
+				// An object_index that is no node's is kept by nobody: DevTools
+				// has it in its map and never finds it (HS:3190).
+				object := row[l.locObject]
+				if object%uint64(l.nodeFields) != 0 || object/uint64(l.nodeFields) >= p.h.NodeCount {
+					continue
+				}
+				rows = append(rows, location{Node(object / uint64(l.nodeFields)),
+					uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])})
+			}
+		}
+		done <- err
+	}()
+	if err := p.in.expect("locations", '['); err != nil {
+		close(work)
+		return err
+	}
+	count, err := p.in.cut("locations", 1<<62, work, &failed)
+	close(work)
+	if e := <-done; e != nil {
+		return e
+	}
+	if err != nil {
+		return err
+	}
+	if f != 0 {
+		return &SyntaxError{"locations", p.in.offset(), fmt.Sprintf("rows of %d numbers", l.locFields), fmt.Sprintf("%d numbers", count)}
+	}
+	p.s.setLocations(rows)
+	return nil
+}
+
+// check holds what only shows when everything is read.
+func (p *parser) check() error {
+	s, at := p.s, p.in.offset()
+	switch {
+	case s == nil:
+		return &SyntaxError{"header", at, `the key "snapshot"`, "none"}
+	case s.nodeType == nil:
+		return &SyntaxError{"nodes", at, "this section", "none"}
+	case s.edgeTo == nil:
+		return &SyntaxError{"edges", at, "this section", "none"}
+	case s.strings == nil:
+		return &SyntaxError{"strings", at, "this section", "none"}
+	}
+	limit := uint32(s.strings.count())
+	if top := p.maxString.Load(); top >= limit {
+		return &SyntaxError{"strings", at, fmt.Sprintf("at least %d strings, as a name refers to string %d", uint64(top)+1, top), fmt.Sprint(limit)}
+	}
+	// Names whose type stood in another block were not looked at (edgeBlock).
+	for e, name := range s.edgeName {
+		if name >= limit && !s.edgeType[e].indexed() {
+			return &SyntaxError{"edges", at, fmt.Sprintf("names below %d, the number of strings", limit), fmt.Sprint(name)}
+		}
+	}
+	root := p.h.RootIndex / uint64(p.l.nodeFields)
+	if root != 0 && root != p.h.NodeCount-1 {
+		return &SyntaxError{"header", at, "a root_index that is the first or the last node", fmt.Sprint(p.h.RootIndex)}
+	}
+	s.root = Node(root)
+	s.prepare()
+	return nil
+}
