@@ -34,3 +34,10 @@ type Class struct {
 	Retained uint64 `json:"retainedBytes"`
 	Distance int    `json:"distance"` // -1 where DevTools prints a dash
 }
+
+// Normalize sets the schema and replaces nil slices.
+func (s *Summary) Normalize() {
+	s.Schema = SchemaVersion
+	s.Classes = notNil(s.Classes)
+	s.Warnings = notNil(s.Warnings)
+}
