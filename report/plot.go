@@ -53,9 +53,8 @@ var palette = []struct {
 }
 
 var (
-	ink    = color.RGBA{0x22, 0x22, 0x22, 0xff}
-	faint  = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
-	dashes = []vg.Length{vg.Points(5), vg.Points(3)}
+	ink   = color.RGBA{0x22, 0x22, 0x22, 0xff}
+	faint = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
 )
 
 func face(size vg.Length, bold bool) font.Font {
@@ -76,7 +75,6 @@ type series struct {
 	name   string
 	tick   string
 	values []float64
-	dashed bool
 }
 
 type panel struct {
@@ -84,7 +82,7 @@ type panel struct {
 	y      string
 	series []series
 	whole  bool // values are counts: no ticks between them
-	zero   bool // the axis starts at 0
+	zero   bool // the axis starts at 0 whatever the values are
 }
 
 // Plot draws the growth plot of r as SVG or PNG.
@@ -130,10 +128,14 @@ func drawReport(c draw.Canvas, r *Report) error {
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
 
-	title := words(14, true)
-	c.FillText(title, vg.Point{X: c.Min.X, Y: c.Max.Y}, fitText(title, headline(r), c.Max.X-c.Min.X))
+	title := words(13, true)
+	y := c.Max.Y
+	for _, l := range fitLines(title, headline(r), c.Max.X-c.Min.X) {
+		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, l)
+		y -= title.FontExtents().Height + 1
+	}
+	y -= 3
 	sub := words(9.5, false)
-	y := c.Max.Y - title.FontExtents().Height - 4
 	if len(r.Captures) > 0 {
 		c.FillText(sub, vg.Point{X: c.Min.X, Y: y}, fitText(sub, clip(captureLine(r), 200), c.Max.X-c.Min.X))
 	}
@@ -142,9 +144,6 @@ func drawReport(c draw.Canvas, r *Report) error {
 	captures := max(1, len(r.Captures))
 	for _, f := range r.Findings {
 		captures = max(captures, 1+len(f.Survivors.PerRound))
-	}
-	for _, q := range r.Quiet {
-		captures = max(captures, 1+len(q.PerRound))
 	}
 	panels := []panel{survivorPanel(r, captures), memoryPanel(r, captures)}
 	// The panels share the height that titles and legends leave, the upper one
@@ -191,8 +190,8 @@ func headline(r *Report) string {
 	return s
 }
 
-// survivorPanel shows the worst findings; without any, the growth that was
-// judged harmless; without that either, the number of objects.
+// survivorPanel shows the worst findings or, without any, the number of
+// objects.
 func survivorPanel(r *Report, captures int) panel {
 	if len(r.Findings) > 0 && captures == 1 {
 		p := panel{title: "What holds the heap: memory that would be freed if the holder let go", y: "MiB", zero: true}
@@ -207,6 +206,9 @@ func survivorPanel(r *Report, captures int) panel {
 	}
 	if len(r.Findings) > 0 {
 		p := panel{title: "Objects that are never freed, by who holds them", y: "objects kept alive", whole: true, zero: true}
+		if r.Verdict != Leak {
+			p.title = "Objects that were not freed so far, by who holds them"
+		}
 		for _, f := range r.Findings[:min(len(r.Findings), plotSeries)] {
 			p.series = append(p.series, series{
 				name:   fmt.Sprintf("%s: %s, %s", f.Rule, holderName(f), growthWords(f.Survivors.PerRound, f.Survivors.Bytes)),
@@ -218,18 +220,9 @@ func survivorPanel(r *Report, captures int) panel {
 		}
 		return p
 	}
-	if len(r.Quiet) > 0 && captures > 1 {
-		p := panel{title: "No leak: objects that stayed, and why they are harmless", y: "objects kept alive", whole: true, zero: true}
-		for _, q := range r.Quiet[:min(len(r.Quiet), plotSeries)] {
-			p.series = append(p.series, series{
-				name:   fmt.Sprintf("%s: %s, %s", q.Judgement, q.Holder, growthWords(q.PerRound, q.Bytes)),
-				values: cumulative(q.PerRound, captures),
-				dashed: true,
-			})
-		}
-		return p
-	}
-	p := panel{title: "Objects in the heap", y: "objects", whole: true}
+	// What is bounded or warm-up is not drawn: by their births alone, the
+	// newest entries of a cache look like growth. The whole heap does not.
+	p := panel{title: "Objects in the heap", y: "objects", whole: true, zero: true}
 	s := series{name: "objects", tick: "objects"}
 	for _, c := range r.Captures {
 		s.values = append(s.values, float64(c.Objects))
@@ -241,19 +234,30 @@ func survivorPanel(r *Report, captures int) panel {
 	return p
 }
 
+// memoryPanel shows changes, not figures: RSS is mostly not heap, and beside
+// its height a growing heap would be a flat line.
 func memoryPanel(r *Report, captures int) panel {
-	p := panel{title: "Memory", y: "MiB"}
+	p := panel{title: "Memory", y: "MiB", zero: captures == 1}
+	if captures > 1 {
+		p.title, p.y = "Memory: change since the first capture", "change, MiB"
+	}
 	add := func(name string, figure func(Capture) uint64) {
 		s := series{tick: name}
-		known := false
+		known := len(r.Captures) > 0
 		for _, c := range r.Captures {
-			known = known || figure(c) > 0
+			known = known && figure(c) > 0 // a change needs both figures
 			s.values = append(s.values, mebibytes(figure(c)))
 		}
 		if !known {
 			return
 		}
 		s.name = change(name, s.values, func(v float64) string { return fmt.Sprintf("%.1f", v) }) + " MiB"
+		if captures > 1 {
+			first := s.values[0]
+			for i := range s.values {
+				s.values[i] -= first
+			}
+		}
 		p.series = append(p.series, s)
 	}
 	add("RSS", func(c Capture) uint64 { return c.RSS })
@@ -283,7 +287,10 @@ func growthWords(perRound []int, size uint64) string {
 	if lo != hi {
 		s += " to " + signedCount(hi)
 	}
-	return s + " each round, " + FormatBytes(size)
+	if len(perRound) > 1 {
+		s += " each round"
+	}
+	return s + ", " + FormatBytes(size)
 }
 
 func change(name string, values []float64, show func(float64) string) string {
@@ -327,24 +334,20 @@ func (p panel) drawHead(c draw.Canvas) {
 	y := c.Max.Y - title.FontExtents().Height - 5
 	h := name.FontExtents().Height
 	for i, s := range p.series {
-		mid := y - h/2 + 1
-		c.StrokeLine2(s.line(i), c.Min.X, mid, c.Min.X+legendThumb, mid)
-		c.DrawGlyphNoClip(s.glyph(i), vg.Point{X: c.Min.X + legendThumb/2, Y: mid})
+		mid := y - h/2 - 1
+		c.StrokeLine2(lineStyle(i), c.Min.X, mid, c.Min.X+legendThumb, mid)
+		c.DrawGlyphNoClip(markStyle(i), vg.Point{X: c.Min.X + legendThumb/2, Y: mid})
 		at := vg.Point{X: c.Min.X + legendThumb + 6, Y: y}
 		c.FillText(name, at, fitText(name, clip(s.name, 160), width-legendThumb-6))
 		y -= h + legendGap
 	}
 }
 
-func (s series) line(i int) draw.LineStyle {
-	l := draw.LineStyle{Color: palette[i%len(palette)].color, Width: vg.Points(1.8)}
-	if s.dashed {
-		l.Dashes = dashes
-	}
-	return l
+func lineStyle(i int) draw.LineStyle {
+	return draw.LineStyle{Color: palette[i%len(palette)].color, Width: vg.Points(1.8)}
 }
 
-func (s series) glyph(i int) draw.GlyphStyle {
+func markStyle(i int) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: palette[i%len(palette)].color, Radius: vg.Points(3), Shape: palette[i%len(palette)].shape}
 }
 
@@ -391,19 +394,18 @@ func (p panel) plot(r *Report, captures int, last bool) (*plot.Plot, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.LineStyle = s.line(i)
+		l.LineStyle = lineStyle(i)
 		marks, err := plotter.NewScatter(xys)
 		if err != nil {
 			return nil, err
 		}
-		marks.GlyphStyle = s.glyph(i)
+		marks.GlyphStyle = markStyle(i)
 		plt.Add(l, marks)
 	}
 	if lo > hi { // no series
 		lo, hi = 0, 1
 	}
-	// Half of the height is the most that may be given to what does not change.
-	if p.zero || captures == 1 || lo < hi/2 {
+	if p.zero {
 		lo = 0
 	}
 	ticks := valueTicks(lo, hi, p.whole)
@@ -424,21 +426,20 @@ func (p panel) plot(r *Report, captures int, last bool) (*plot.Plot, error) {
 	return plt, nil
 }
 
-// captureTicks names the captures: the first by what it is, the others by
-// their number.
+// captureTicks numbers the captures: files from 1, rounds from the capture
+// after the warm-up on.
 func captureTicks(r *Report, captures int) ([]plot.Tick, string) {
-	first, title := "after warm-up", "round"
-	if r.Command == "diff" {
-		first, title = "first", "capture"
-	}
-	if captures > wordyTicks {
-		title += " (0: " + first + ")"
-		first = "0"
+	from, first, title := 0, "after warm-up", "round"
+	switch {
+	case r.Command == "diff":
+		from, first, title = 1, "1", "capture"
+	case captures > wordyTicks:
+		first, title = "0", "round (0: after warm-up)"
 	}
 	every := 1 + (captures-1)/20
 	var ticks []plot.Tick
 	for i := range captures {
-		label := strconv.Itoa(i)
+		label := strconv.Itoa(from + i)
 		switch {
 		case i == 0:
 			label = first
@@ -466,8 +467,8 @@ func valueTicks(lo, hi float64, whole bool) []plot.Tick {
 	if whole {
 		step = max(1, math.Ceil(step))
 	}
-	decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
-	if s := strconv.FormatFloat(step, 'f', decimals, 64); decimals == 0 && step != math.Trunc(step) || s == "0" {
+	decimals := 0
+	for f := step; decimals < 6 && math.Abs(f-math.Round(f)) > 1e-6; f *= 10 {
 		decimals++
 	}
 	from, to := math.Floor(lo/step+1e-9), math.Ceil(hi/step-1e-9)
@@ -490,4 +491,20 @@ func fitText(style text.Style, s string, width vg.Length) string {
 		s = clip(s, n)
 	}
 	return strings.TrimSpace(s)
+}
+
+// fitLines breaks s into two lines of at most width, and clips the second.
+func fitLines(style text.Style, s string, width vg.Length) []string {
+	line, rest := "", strings.Fields(s)
+	for len(rest) > 0 && style.Width(line+" "+rest[0]) <= width {
+		line = strings.TrimSpace(line + " " + rest[0])
+		rest = rest[1:]
+	}
+	switch {
+	case len(rest) == 0:
+		return []string{line}
+	case line == "":
+		return []string{fitText(style, s, width)}
+	}
+	return []string{line, fitText(style, strings.Join(rest, " "), width)}
 }
