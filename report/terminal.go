@@ -5,12 +5,14 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/width"
 )
 
 // Everything in a report may come from the heap of a program under attack, so
 // no string reaches the terminal before it went through printable.
+
+// Printable is for what others print of a target: s with everything that a
+// terminal would obey and not show written as an escape, in one line.
+func Printable(s string) string { return printable(s) }
 
 // maxPath is where even a path is cut. Paths are left whole as far as that,
 // because a terminal makes only whole ones a link.
@@ -57,13 +59,22 @@ func columns(s string) int {
 	return n
 }
 
+// wide are the blocks whose characters take two columns, or may: East Asian
+// ones and emoji, after Unicode's EastAsianWidth.txt, rounded up to blocks.
+var wide = [][2]rune{
+	{0x1100, 0x115f}, {0x231a, 0x23ff}, {0x25fd, 0x27bf}, {0x2b1b, 0x2b55}, {0x2e80, 0xa4cf}, {0xa960, 0xa97f},
+	{0xac00, 0xd7ff}, {0xf900, 0xfaff}, {0xfe10, 0xfe6f}, {0xff01, 0xff60}, {0xffe0, 0xffe6},
+	{0x16fe0, 0x1b2ff}, {0x1d300, 0x1d376}, {0x1f000, 0x1faff}, {0x20000, unicode.MaxRune},
+}
+
 func runeColumns(r rune) int {
-	if r < 0x1100 { // nothing below Hangul is wide
-		return 1
-	}
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
+	for _, b := range wide {
+		if r < b[0] {
+			return 1
+		}
+		if r <= b[1] {
+			return 2
+		}
 	}
 	return 1
 }
