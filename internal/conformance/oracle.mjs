@@ -7,54 +7,65 @@
 // OUT that ends in .gz is compressed. The rows are described in README.md.
 
 import fs from 'node:fs';
-import zlib from 'node:zlib';
+import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import zlib from 'node:zlib';
 
 import {devtools} from './setup.mjs';
-
-const {values: options, positionals: [file]} = parseArgs({
-  allowPositionals: true,
-  options: {base: {type: 'string'}, output: {type: 'string', short: 'o'}, 'no-nodes': {type: 'boolean'}},
-});
-if (!file) {
-  console.error('usage: oracle.mjs FILE [--base BASE] [-o OUT] [--no-nodes]');
-  process.exit(2);
-}
 
 console.warn = () => {};  // the worker lists the nodes that only weak references reach
 const {HeapSnapshot, HeapSnapshotLoader} = await devtools();
 
-// One channel serves one snapshot; both ends live on this thread, as in DevTools' own tests.
-async function load(path) {
+// load returns the JSHeapSnapshot of the text in chunks. One channel serves one
+// snapshot; both ends live on this thread, as in DevTools' own tests.
+export async function load(chunks) {
   const channel = new MessageChannel();
   new HeapSnapshot.SecondaryInitManager(channel.port2);
   const loader = new HeapSnapshotLoader.HeapSnapshotLoader();
-  let input = fs.createReadStream(path, {highWaterMark: 8 << 20});
-  if (path.endsWith('.gz')) {
-    input = input.pipe(zlib.createGunzip({chunkSize: 8 << 20}));
-  }
-  input.setEncoding('utf8');
-  for await (const chunk of input) {
+  for await (const chunk of chunks) {
     loader.write(chunk);
     await new Promise(setImmediate);  // lets the parser take the chunk before the next one is read
   }
   loader.close();
-  const snapshot = await loader.buildSnapshot(channel.port1);
-  channel.port1.close();
-  return snapshot;
+  try {
+    return await loader.buildSnapshot(channel.port1);
+  } finally {
+    channel.port1.close();
+  }
 }
 
-class Output {
+export function open(path) {
+  let input = fs.createReadStream(path, {highWaterMark: 8 << 20});
+  if (path.endsWith('.gz')) {
+    input = input.pipe(zlib.createGunzip({chunkSize: 8 << 20}));
+  }
+  return load(input.setEncoding('utf8'));
+}
+
+// Output writes rows of tab-separated fields.
+export class Output {
   constructor(path) {
     this.fd = path ? fs.openSync(path, 'w') : 1;
     this.gzip = path?.endsWith('.gz');
     this.text = '';
+    this.numbers = new Map();
   }
-  line(...fields) {
+  row(...fields) {
     this.text += fields.join('\t') + '\n';
     if (this.text.length > 4 << 20) {
       this.flush();
     }
+  }
+  // string returns the number of text; its row comes before its first use. The
+  // text is JSON, with every lone surrogate escaped.
+  string(text) {
+    let number = this.numbers.get(text);
+    if (number === undefined) {
+      number = this.numbers.size;
+      this.numbers.set(text, number);
+      this.row('string', JSON.stringify(text));
+    }
+    return number;
   }
   flush() {
     let data = Buffer.from(this.text);
@@ -68,39 +79,25 @@ class Output {
   }
 }
 
-const output = new Output(options.output);
-
-// string returns the number of text; its row comes before its first use. The
-// text is JSON with every lone surrogate escaped.
-const numbers = new Map();
-function string(text) {
-  let number = numbers.get(text);
-  if (number === undefined) {
-    number = numbers.size;
-    numbers.set(text, number);
-    output.line('string', JSON.stringify(text));
-  }
-  return number;
-}
-
-function nodes(s) {
+function nodes(s, output) {
   const {nodeCount, nodeFieldCount} = s;
   const node = s.createNode(0);
   for (let i = 0; i < nodeCount; i++) {
     node.nodeIndex = i * nodeFieldCount;
     const key = node.classKeyInternal();
-    output.line(
+    output.row(
         'node', node.id(), node.selfSize(), s.retainedSizes[i], s.nodeDistances[i], s.dominatorsTree[i],
-        node.detachedness(), s.flags[i], s.nodeNativeContextAttribution[i], string(node.className()),
-        string(typeof key === 'number' ? ',' + s.strings[key] : key), string(node.name()), string(node.rawName()));
+        node.detachedness(), s.flags[i], s.nodeNativeContextAttribution[i], output.string(node.className()),
+        output.string(typeof key === 'number' ? ',' + s.strings[key] : key), output.string(node.name()),
+        output.string(node.rawName()));
   }
 }
 
-function aggregates(s) {
+function aggregates(s, output) {
   const all = s.aggregatesWithFilter({});
   for (const key in all) {
     const {name, count, self, maxRet, distance} = all[key];
-    output.line('class', string(key), string(name), count, self, maxRet, distance);
+    output.row('class', output.string(key), output.string(name), count, self, maxRet, distance);
   }
 }
 
@@ -110,7 +107,7 @@ const filters = [
   'objectsRetainedByEventHandlers', 'duplicatedStrings', 'sharedNativeContext', 'noNativeContext',
 ];
 
-function filtered(s) {
+function filtered(s, output) {
   for (const filterName of filters) {
     let classes = 0, count = 0, self = 0, maxRet = 0;
     for (const aggregate of Object.values(s.aggregatesWithFilter({filterName}))) {
@@ -119,53 +116,75 @@ function filtered(s) {
       self += aggregate.self;
       maxRet += aggregate.maxRet;
     }
-    output.line('filter', filterName, classes, count, self, maxRet);
+    output.row('filter', filterName, classes, count, self, maxRet);
   }
   for (const group of s.getDuplicateStrings()) {
-    output.line('duplicate', string(group.value), group.count, group.totalSelfSize, group.totalRetainedSize);
+    output.row('duplicate', output.string(group.value), group.count, group.totalSelfSize, group.totalRetainedSize);
   }
 }
 
 // The comparison as DevTools' Comparison view does it (HeapSnapshotProxy.calculateSnapshotDiff).
-function comparison(s, base) {
+function comparison(s, base, output) {
   const diff = s.calculateSnapshotDiff(1, base.aggregatesForDiff(s.interfaceDefinitions()));
   const sum = ids => ids.reduce((a, b) => a + b, 0);
   for (const key in diff) {
     const d = diff[key];
-    output.line('diff', string(key), string(d.name), d.addedCount, d.removedCount, d.addedSize, d.removedSize,
-                sum(d.addedIds), sum(d.deletedIds ?? []));
+    output.row('diff', output.string(key), output.string(d.name), d.addedCount, d.removedCount, d.addedSize,
+               d.removedSize, sum(d.addedIds), sum(d.deletedIds));
   }
 }
 
-const snapshot = await load(file);
-output.line('oracle', 1);
-output.line('snapshot', JSON.stringify({
-  nodeCount: snapshot.nodeCount,
-  edgeCount: snapshot.containmentEdges.length / snapshot.edgeFieldsCount,
-  root: snapshot.rootNodeIndex / snapshot.nodeFieldCount,
-  totalSize: snapshot.totalSize,
-  maxJSObjectId: snapshot.maxJsNodeId(),
-}));
-output.line('statistics', JSON.stringify(snapshot.getStatistics()));
-output.line('contexts', JSON.stringify(snapshot.getNativeContextSizes()));
-output.line('interfaces', snapshot.interfaceDefinitions());
-const samples = snapshot.getSamples();
-if (samples) {
-  output.line('samples', JSON.stringify(samples));
-}
-if (snapshot.profile.snapshot.trace_function_count) {
-  for (const top of snapshot.allocationTracesTops()) {
-    output.line('allocation', JSON.stringify(top));
+// answer writes all rows about s and, with a base, their comparison.
+export function answer(s, base, output, {withNodes = true} = {}) {
+  output.row('oracle', 1);
+  output.numbers.clear();
+  output.row('snapshot', JSON.stringify({
+    nodeCount: s.nodeCount,
+    edgeCount: s.containmentEdges.length / s.edgeFieldsCount,
+    root: s.rootNodeIndex / s.nodeFieldCount,
+    totalSize: s.totalSize,
+    maxJSObjectId: s.maxJsNodeId(),
+  }));
+  output.row('statistics', JSON.stringify(s.getStatistics()));
+  output.row('contexts', JSON.stringify(s.getNativeContextSizes()));
+  output.row('interfaces', s.interfaceDefinitions());
+  const samples = s.getSamples();
+  if (samples) {
+    output.row('samples', JSON.stringify(samples));
   }
+  if (s.profile.snapshot.trace_function_count) {
+    for (const top of s.allocationTracesTops()) {
+      output.row('allocation', JSON.stringify(top));
+    }
+  }
+  if (withNodes) {
+    nodes(s, output);
+  }
+  aggregates(s, output);
+  filtered(s, output);
+  if (base) {
+    comparison(s, base, output);
+  }
+  output.row('end');
 }
-if (!options['no-nodes']) {
-  nodes(snapshot);
+
+async function main() {
+  const {values: options, positionals: [file]} = parseArgs({
+    allowPositionals: true,
+    options: {base: {type: 'string'}, output: {type: 'string', short: 'o'}, 'no-nodes': {type: 'boolean'}},
+  });
+  if (!file) {
+    console.error('usage: oracle.mjs FILE [--base BASE] [-o OUT] [--no-nodes]');
+    process.exit(2);
+  }
+  const snapshot = await open(file);
+  const base = options.base && await open(options.base);
+  const output = new Output(options.output);
+  answer(snapshot, base, output, {withNodes: !options['no-nodes']});
+  output.flush();
+  process.exit(0);
 }
-aggregates(snapshot);
-filtered(snapshot);
-if (options.base) {
-  comparison(snapshot, await load(options.base));
+
+if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main();
 }
-output.line('end');
-output.flush();
-process.exit(0);

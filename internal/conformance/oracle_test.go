@@ -1,0 +1,275 @@
+package conformance
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"heapsnap/heapsnap"
+)
+
+// maxShown is how many differences of a kind are printed: enough to see a
+// pattern, few enough to read.
+const maxShown = 20
+
+// An answer is a reader of the rows that oracle.mjs writes.
+type answer struct {
+	in      *bufio.Reader
+	strings []string // of the current snapshot, by number
+	err     error
+}
+
+func newAnswer(r io.Reader) *answer { return &answer{in: bufio.NewReaderSize(r, 1<<20)} }
+
+// row returns the next row that is not a string, or nil at the end.
+func (a *answer) row() []string {
+	for a.err == nil {
+		line, err := a.in.ReadString('\n')
+		if err != nil {
+			if err != io.EOF || line != "" {
+				a.err = fmt.Errorf("the oracle's answer ends in %q: %w", line, err)
+			}
+			return nil
+		}
+		fields := strings.Split(line[:len(line)-1], "\t")
+		switch fields[0] {
+		case "oracle":
+			a.strings = a.strings[:0]
+			continue
+		case "string":
+			text, err := unquote(fields[1])
+			if err != nil {
+				a.err = err
+				return nil
+			}
+			a.strings = append(a.strings, text)
+			continue
+		}
+		return fields
+	}
+	return nil
+}
+
+// text returns the string that a field refers to.
+func (a *answer) text(field string) string { return a.strings[number(field)] }
+
+func number(field string) int {
+	v, err := strconv.Atoi(field)
+	if err != nil {
+		panic(err) // the oracle's format, not the snapshot's
+	}
+	return v
+}
+
+// unquote decodes a JSON string. A lone surrogate becomes the three bytes that
+// UTF-8 would use for it, as in package heapsnap.
+func unquote(quoted string) (string, error) {
+	if !strings.Contains(quoted, `\u`) {
+		var text string
+		err := json.Unmarshal([]byte(quoted), &text)
+		return text, err
+	}
+	var b []byte
+	for i := 1; i < len(quoted)-1; i++ {
+		c := quoted[i]
+		if c != '\\' {
+			b = append(b, c)
+			continue
+		}
+		i++
+		switch quoted[i] {
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			v, err := strconv.ParseUint(quoted[i+1:i+5], 16, 16)
+			if err != nil {
+				return "", err
+			}
+			i += 4
+			if r := rune(v); utf16.IsSurrogate(r) {
+				b = append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
+			} else {
+				b = utf8.AppendRune(b, r)
+			}
+		default:
+			b = append(b, quoted[i])
+		}
+	}
+	return string(b), nil
+}
+
+// report collects differences by kind.
+type report struct {
+	count map[string]int
+	shown map[string][]string
+	kinds []string
+}
+
+func (r *report) differ(kind, where string, got, want any) {
+	if r.count == nil {
+		r.count, r.shown = map[string]int{}, map[string][]string{}
+	}
+	if r.count[kind] == 0 {
+		r.kinds = append(r.kinds, kind)
+	}
+	if r.count[kind]++; r.count[kind] <= maxShown {
+		r.shown[kind] = append(r.shown[kind], fmt.Sprintf("%s: %s = %s, want %s", where, kind, show(got), show(want)))
+	}
+}
+
+func show(v any) string {
+	if text, ok := v.(string); ok {
+		const most = 200
+		if len(text) > most {
+			text = text[:most] + "..."
+		}
+		return strconv.Quote(text)
+	}
+	return fmt.Sprint(v)
+}
+
+// fail prints what was collected, if anything.
+func (r *report) fail(t *testing.T) {
+	t.Helper()
+	for _, kind := range r.kinds {
+		t.Errorf("%d differences in %s, the first:\n\t%s", r.count[kind], kind, strings.Join(r.shown[kind], "\n\t"))
+	}
+}
+
+// class is a row of a summary or of a comparison.
+type class struct {
+	count                    int
+	self, retained, distance int64
+}
+
+// compare reads the rows up to "end" and compares them with s. base is the
+// earlier capture, or nil if the rows have no comparison.
+func compare(t *testing.T, a *answer, s *heapsnap.Snapshot) {
+	t.Helper()
+	var r report
+	defer r.fail(t)
+	check := func(kind, where string, got, want any) {
+		if got != want {
+			r.differ(kind, where, got, want)
+		}
+	}
+	classes := map[string][]class{}
+	keys := map[string]string{}
+	for _, g := range s.Aggregates() {
+		key := "," + g.Class
+		if l := g.Location; l != nil {
+			key = fmt.Sprintf("%d,%d,%d,%s", l.ScriptID, l.Line-1, l.Column-1, g.Class)
+		}
+		keys[key] = g.Class
+		classes[key] = append(classes[key], class{g.Count, int64(g.Shallow), int64(g.Retained), int64(g.Distance)})
+	}
+	n, ended := heapsnap.Node(0), false
+	for row := a.row(); row != nil && !ended; {
+		switch row[0] {
+		case "snapshot":
+			var want struct {
+				NodeCount, EdgeCount, Root, TotalSize int64
+				MaxJSObjectID                         int64 `json:"maxJSObjectId"`
+			}
+			if err := json.Unmarshal([]byte(row[1]), &want); err != nil {
+				t.Fatal(err)
+			}
+			check("NodeCount", "snapshot", int64(s.NodeCount()), want.NodeCount)
+			check("EdgeCount", "snapshot", int64(s.EdgeCount()), want.EdgeCount)
+			check("Root", "snapshot", int64(s.Root()), want.Root)
+			check("TotalSize", "snapshot", int64(s.TotalSize()), want.TotalSize)
+			if int64(s.NodeCount()) != want.NodeCount {
+				return
+			}
+		case "statistics":
+			var want struct {
+				Total  uint64
+				Native struct{ Total, TypedArrays uint64 }
+				V8Heap struct{ Total, Code, JSArrays, Strings, System uint64 }
+			}
+			if err := json.Unmarshal([]byte(row[1]), &want); err != nil {
+				t.Fatal(err)
+			}
+			got := s.Statistics()
+			check("Statistics", "", got, heapsnap.Statistics{
+				Total: want.Total, Native: want.Native.Total, TypedArrays: want.Native.TypedArrays,
+				Code: want.V8Heap.Code, Strings: want.V8Heap.Strings, Arrays: want.V8Heap.JSArrays, System: want.V8Heap.System,
+			})
+		case "node":
+			where := func() string { return fmt.Sprintf("node %d @%d %s %.60q", n, s.ID(n), s.Type(n), s.Name(n)) }
+			ints := [...]struct {
+				kind string
+				got  int64
+			}{
+				{"ID", int64(s.ID(n))}, {"SelfSize", int64(s.SelfSize(n))}, {"RetainedSize", int64(s.RetainedSize(n))},
+				{"Distance", int64(s.Distance(n))}, {"Dominator", int64(s.Dominator(n))},
+				{"Detachedness", int64(s.Detachedness(n))},
+			}
+			for i, field := range ints {
+				if want := int64(number(row[1+i])); field.got != want {
+					r.differ(field.kind, where(), field.got, want)
+				}
+			}
+			if got, want := s.ClassName(n), a.text(row[9]); got != want {
+				r.differ("ClassName", where(), got, want)
+			}
+			if got, want := s.Name(n), a.text(row[11]); got != want {
+				r.differ("Name", where(), got, want)
+			}
+			n++
+		case "class":
+			key := a.text(row[1])
+			want := class{number(row[3]), int64(number(row[4])), int64(number(row[5])), int64(number(row[6]))}
+			got := classes[key]
+			delete(classes, key)
+			switch {
+			case len(got) == 0:
+				r.differ("Aggregates", fmt.Sprintf("class %.100q", key), "none", want)
+			case !contains(got, want):
+				r.differ("Aggregates", fmt.Sprintf("class %.100q", key), got, want)
+			}
+		case "end":
+			ended = true
+			continue
+		}
+		row = a.row()
+	}
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	if !ended {
+		t.Fatal("the oracle's answer has no end")
+	}
+	for key, got := range classes {
+		r.differ("Aggregates", fmt.Sprintf("class %.100q", key), got, "none")
+	}
+	if n > 0 && int(n) != s.NodeCount() {
+		r.differ("NodeCount", "rows", s.NodeCount(), int(n))
+	}
+}
+
+// contains reports whether want is among got. DevTools keys classes by name,
+// so that of two classes with the same text only the one met last is in its
+// answer (HeapSnapshot.ts: getAggregatesByClassKey).
+func contains(got []class, want class) bool {
+	for _, g := range got {
+		if g == want {
+			return true
+		}
+	}
+	return false
+}
