@@ -56,3 +56,19 @@ func (s *Snapshot) pageObjects() {
 		}
 	}
 }
+
+// Strong reports whether e, an edge of from, keeps its target alive: it is not
+// weak, not a shortcut for another way, not to itself, and not the second copy
+// of a WeakMap entry's edge, which belongs to the key.
+func (s *Snapshot) Strong(from Node, e Edge) bool {
+	t := s.edgeType[e]
+	if t == WeakEdge || t == ShortcutEdge || s.edgeTo[e] == from {
+		return false
+	}
+	if t == InternalEdge {
+		if name := s.edgeName[e]; s.tags[name] == tagEphemeron && s.ephemerons[name].table == s.id.at(uint32(from)) {
+			return false
+		}
+	}
+	return true
+}

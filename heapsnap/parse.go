@@ -30,10 +30,11 @@ type parser struct {
 	l    *layout
 	s    *Snapshot
 
-	idsOnly   bool // fill ids and sizes only, and stop behind the nodes
-	maxString atomic.Uint32
-	nodeRole  []role
-	edgeRole  []role
+	idsOnly    bool              // fill ids and sizes only, and stop behind the nodes
+	population *populationParser // stop behind the edges, which it counts
+	maxString  atomic.Uint32
+	nodeRole   []role
+	edgeRole   []role
 }
 
 // role is what a field of a row is to us.
@@ -99,6 +100,9 @@ func (p *parser) sections() error {
 				return nil
 			}
 		case "edges":
+			if p.population != nil {
+				return p.population.edges()
+			}
 			err = p.edges()
 		case "locations":
 			err = p.locations()

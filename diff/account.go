@@ -1,0 +1,66 @@
+package diff
+
+import (
+	"cmp"
+	"slices"
+
+	"heapsnap/heapsnap"
+)
+
+// account gives every object that the first capture does not have to exactly
+// one judgement, so that the parts add up, and sorts the sites.
+func (c *comparison) account() {
+	part := map[Judgement]*Amount{}
+	for _, j := range []Judgement{Leak, Growth, Bounded, WarmUp, InFlight, Churn, Small} {
+		part[j] = &Amount{}
+	}
+	for i, fresh := range c.fresh {
+		if !fresh && c.cohort[i] == 0 {
+			continue
+		}
+		size := c.s.SelfSize(heapsnap.Node(i))
+		c.d.Total.add(size)
+		j := Churn
+		if site := c.siteOf[i]; site != 0 {
+			j = c.sites[site-1].Judgement
+		}
+		part[j].add(size)
+	}
+	for j, a := range part {
+		if a.Count > 0 {
+			c.d.Parts[j] = *a
+		}
+	}
+	order := make([]int, len(c.sites))
+	for i := range order {
+		order[i] = i
+	}
+	harm := func(j Judgement) int {
+		if j == Leak || j == Growth {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := c.sites[a], c.sites[b]
+		return cmp.Or(cmp.Compare(harm(x.Judgement), harm(y.Judgement)),
+			cmp.Compare(y.Survivors().Bytes, x.Survivors().Bytes), cmp.Compare(x.holderID, y.holderID))
+	})
+	place := make([]uint32, len(order)+1) // old site number -> new one, both + 1
+	for to, from := range order {
+		c.d.Sites = append(c.d.Sites, c.sites[from])
+		place[from+1] = uint32(to + 1)
+	}
+	for n, site := range c.siteOf {
+		c.siteOf[n] = place[site]
+	}
+	c.d.site = c.siteOf
+}
+
+// SiteOf returns the site that n is a survivor of, or nil.
+func (d *Diff) SiteOf(n heapsnap.Node) *GrowthSite {
+	if i := d.site[n]; i != 0 {
+		return d.Sites[i-1]
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Package diff compares captures of one process and finds what grew: which
+// old object holds objects that keep being born and never die. It knows no
+// kinds of leak, no Node and no source files; see leak for those.
+//
+// The words: a capture is one heap snapshot at a quiet moment. A round is what
+// happened between two captures. The cohort of an object is the first capture
+// that has it. A survivor is an object that the first capture does not have
+// and the last one does. A holder is an old object with a strong reference to
+// a survivor. A growth site is a holder, the way from it to the first
+// survivors, and all survivors that are reached only so.
+//
+// [Compare] gives a [Diff], which has [GrowthSite] values.
+package diff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"heapsnap/heapsnap"
+)
+
+// Options are what a comparison may be told. The zero value works.
+type Options struct {
+	// Populations looks up how many references the objects had in an earlier
+	// capture, counted from 0; nil if captures cannot be read twice. It is
+	// only called when there is a site whose holder could be a bounded cache.
+	Populations func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error)
+}
+
+// Judgement says what a site's growth means.
+type Judgement string
+
+// The judgements. Growth is all that two captures can tell.
+const (
+	Leak     Judgement = "leak"      // every round added, and what it added stayed
+	Growth   Judgement = "growth"    // grew in the only round there is
+	Bounded  Judgement = "bounded"   // a cache, pool or ring: as much leaves as comes
+	WarmUp   Judgement = "warm-up"   // grew in the first rounds and stopped
+	InFlight Judgement = "in-flight" // only objects of the last round are alive
+	Churn    Judgement = "churn"     // V8's and the embedder's own bookkeeping
+	Small    Judgement = "small"     // too few objects to mean anything
+)
+
+// A Diff is what grew between the first and the last capture.
+type Diff struct {
+	Last     *heapsnap.Snapshot
+	Captures int
+	Sites    []*GrowthSite // largest first; every survivor is in at most one
+
+	// Total counts all objects that the first capture does not have; the parts
+	// add up to it. Its bytes are shallow sizes as DevTools has them.
+	Total Amount
+	Parts map[Judgement]Amount
+
+	cohort []uint8  // node -> effective cohort: 0 for the first capture
+	site   []uint32 // node -> index into Sites + 1, 0 for none
+}
+
+// Amount is a number of objects and their bytes.
+type Amount struct {
+	Count int
+	Bytes uint64
+}
+
+func (a *Amount) add(bytes uint64) {
+	a.Count++
+	a.Bytes += bytes
+}
+
+// A GrowthSite is one place in the heap that grew.
+type GrowthSite struct {
+	// Holder is the object that lets the survivors live; Holders has every
+	// object that does, Holder first, when several reach the same survivors.
+	Holder  heapsnap.Node
+	Holders []heapsnap.Node
+	// Label is the way from Holder to the first survivors, free of identity:
+	// a property or variable name, or [x] for elements, entries and lists.
+	Label string
+	// Entries are the survivors that Holder refers to, itself or through its
+	// own storage, oldest cohort first.
+	Entries []heapsnap.Node
+
+	Count []int    // survivors per round in which they were born
+	Bytes []uint64 // likewise, shallow sizes
+	Entry []int    // entries per round
+
+	// Population is how many references Holder had in each capture, or nil if
+	// that was not looked up. See [heapsnap.Snapshot.Population].
+	Population []int
+
+	Judgement  Judgement
+	Confidence float64 // 0..1
+	Why        string  // the judgement's reason, a sentence
+
+	// Classes counts the survivors by class, most frequent first.
+	Classes []ClassCount
+
+	holderID heapsnap.ObjectID
+}
+
+// ClassCount is a class among a site's survivors.
+type ClassCount struct {
+	Class    string
+	PerRound []int
+	Total    int
+	Sample   heapsnap.Node
+}
+
+// Survivors returns the number of survivors and their bytes: what would be
+// freed if all holders let go.
+func (g *GrowthSite) Survivors() Amount {
+	var a Amount
+	for i, c := range g.Count {
+		a.Count += c
+		a.Bytes += g.Bytes[i]
+	}
+	return a
+}
+
+// Compare finds the growth of last against the earlier captures of the same
+// process, oldest first; there must be one at least.
+func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap.Snapshot, opts Options) (*Diff, error) {
+	if len(earlier) == 0 {
+		return nil, errors.New("two captures or more are needed to compare")
+	}
+	if len(earlier) > 250 {
+		return nil, fmt.Errorf("%d captures: at most 251 can be compared", len(earlier)+1)
+	}
+	if err := sameProcess(earlier[0], last); err != nil {
+		return nil, err
+	}
+	c := &comparison{
+		s:       last,
+		earlier: earlier,
+		rounds:  len(earlier),
+		d: &Diff{
+			Last: last, Captures: len(earlier) + 1, Parts: map[Judgement]Amount{},
+		},
+	}
+	c.assignCohorts()
+	c.findFrontier()
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	c.spread()
+	c.group()
+	c.count()
+	c.descend()
+	if err := c.populations(ctx, opts); err != nil {
+		return nil, err
+	}
+	c.judge()
+	c.account()
+	return c.d, nil
+}
+
+// comparison is the state of one Compare.
+type comparison struct {
+	s       *heapsnap.Snapshot
+	earlier []*heapsnap.Identities
+	rounds  int
+	d       *Diff
+
+	cohort []uint8 // node -> effective cohort, see assignCohorts
+	fresh  []bool  // node -> the first capture does not have its id
+
+	frontier []reference // references from old objects to survivors
+	seeds    []seed      // one per (holder, label) of the frontier
+	set      []uint32    // node -> set of seeds that reach it, an index into sets; 0 for none
+	sets     [][]uint32  // set -> its seeds, ascending
+
+	sites  []*GrowthSite
+	siteOf []uint32 // node -> index into sites + 1
+}
+
+// sameProcess refuses captures whose ids cannot be compared: of two processes,
+// or in the wrong order. Most objects of a running program (its code, Node's
+// own) live as long as it does.
+func sameProcess(first *heapsnap.Identities, last *heapsnap.Snapshot) error {
+	shared, seen := 0, 0
+	var top heapsnap.ObjectID
+	for i := range last.NodeCount() {
+		id := last.ID(heapsnap.Node(i))
+		if id&1 == 0 {
+			continue
+		}
+		top = max(top, id)
+		if i%8 == 0 {
+			seen++
+			if first.Has(id) {
+				shared++
+			}
+		}
+	}
+	if top < first.MaxID() {
+		return fmt.Errorf("the captures are not in order: the first has object ids up to %d, the last only up to %d (name the oldest first)", first.MaxID(), top)
+	}
+	// Two processes share the ids of V8's own start-up objects and then differ;
+	// a tenth is far below what the same process keeps, even a small one that grew.
+	if possible := min(seen, first.Count()/8); possible > 0 && shared*10 < possible {
+		return fmt.Errorf("the captures are of different processes: they share %d of %d sampled objects", shared, possible)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package diff
+
+import (
+	"cmp"
+	"slices"
+
+	"heapsnap/heapsnap"
+)
+
+// A reference leads from an old object, itself or through its storage, to a
+// survivor.
+type reference struct {
+	owner heapsnap.Node
+	to    heapsnap.Node
+	edge  heapsnap.Edge // the last hop
+	rank  uint8         // see rankOf
+}
+
+// A seed is what may become a growth site: an old object and one label of its
+// references to survivors.
+type seed struct {
+	holder heapsnap.Node
+	label  string
+	refs   []reference
+	rank   uint8
+}
+
+// How good an owner is as an answer. Tables that V8 or Node keep of nearly
+// everything reach an object too, but are never why it lives, unless nothing
+// else is.
+const (
+	rankObject   = 0 // an object of the program or of Node's JavaScript
+	rankFunction = 1 // code and feedback of a function: caches of V8
+	rankRoot     = 2 // native objects and V8's roots
+	rankCount    = 3
+)
+
+// label for references that are one of many: elements, entries, list hops.
+const anyEntry = "[x]"
+
+// maxNames is how many different property names a holder may use for
+// references to survivors before they count as keys of a dictionary.
+const maxNames = 8
+
+// findFrontier collects the references from old objects to survivors and
+// groups them by holder and label.
+func (c *comparison) findFrontier() {
+	s := c.s
+	for i := range s.NodeCount() {
+		from := heapsnap.Node(i)
+		if c.cohort[from] > 0 {
+			continue
+		}
+		first, end := s.EdgeRange(from)
+		for e := first; e < end; e++ {
+			to := s.To(e)
+			if c.cohort[to] == 0 || isStorage(s, to) || !s.Strong(from, e) {
+				continue
+			}
+			owner := c.owner(from)
+			c.frontier = append(c.frontier, reference{owner, to, e, c.rankOf(from, owner)})
+		}
+	}
+	slices.SortStableFunc(c.frontier, func(a, b reference) int { return cmp.Compare(a.owner, b.owner) })
+	for len(c.frontier) > 0 {
+		owner := c.frontier[0].owner
+		n := 1
+		for n < len(c.frontier) && c.frontier[n].owner == owner {
+			n++
+		}
+		c.addSeeds(c.frontier[:n:n])
+		c.frontier = c.frontier[n:]
+	}
+	c.frontier = nil
+}
+
+// owner returns the object whose storage n is, n itself for an object.
+func (c *comparison) owner(n heapsnap.Node) heapsnap.Node {
+	for isStorage(c.s, n) && n != c.s.Root() {
+		n = c.s.Dominator(n)
+	}
+	return n
+}
+
+func (c *comparison) rankOf(from, owner heapsnap.Node) uint8 {
+	switch c.s.Type(owner) {
+	case heapsnap.Synthetic, heapsnap.Native:
+		return rankRoot
+	}
+	if owner == c.s.Root() {
+		return rankRoot
+	}
+	switch c.s.Type(from) {
+	case heapsnap.Code, heapsnap.ObjectShape, heapsnap.Synthetic:
+		return rankFunction
+	}
+	return rankObject
+}
+
+// addSeeds divides the references of one owner by label. An element reached
+// both directly and through the elements' storage counts once.
+func (c *comparison) addSeeds(refs []reference) {
+	names := map[string]bool{}
+	for _, r := range refs {
+		if name, ok := c.edgeLabel(r); ok {
+			names[name] = true
+		}
+	}
+	dictionary := len(names) > maxNames
+	byLabel := map[string]*seed{}
+	var order []*seed
+	direct := map[heapsnap.Node]bool{}
+	add := func(r reference, label string) {
+		sd := byLabel[label]
+		if sd == nil {
+			sd = &seed{holder: r.owner, label: label, rank: r.rank}
+			byLabel[label] = sd
+			order = append(order, sd)
+		}
+		sd.rank = min(sd.rank, r.rank)
+		sd.refs = append(sd.refs, r)
+	}
+	for _, r := range refs {
+		if name, ok := c.edgeLabel(r); ok {
+			if dictionary {
+				name = anyEntry
+			}
+			direct[r.to] = true
+			add(r, name)
+		}
+	}
+	seen := map[heapsnap.Node]bool{}
+	for _, r := range refs {
+		if _, ok := c.edgeLabel(r); !ok && !direct[r.to] && !seen[r.to] {
+			seen[r.to] = true
+			add(r, anyEntry)
+		}
+	}
+	for _, sd := range order {
+		c.seeds = append(c.seeds, *sd)
+	}
+}
+
+// edgeLabel returns the name of a reference that is a property, a variable or
+// an internal field of the owner itself, and false for elements and entries.
+func (c *comparison) edgeLabel(r reference) (string, bool) {
+	switch c.s.EdgeType(r.edge) {
+	case heapsnap.PropertyEdge, heapsnap.ContextEdge:
+		return c.s.EdgeName(r.edge), true
+	case heapsnap.InternalEdge:
+		if first, end := c.s.EdgeRange(r.owner); r.edge >= first && r.edge < end {
+			return c.s.EdgeName(r.edge), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,202 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"heapsnap/heapsnap"
+)
+
+// group turns seeds into sites. Seeds become one site when most of what either
+// reaches is reached by both (release both, or neither helps), when they are
+// two names of one holder for the same objects, and when their holders are
+// alike: elements of one collection that all grow in the same way.
+func (c *comparison) group() {
+	s := c.s
+	perSet := make([]int, len(c.sets)) // set -> survivors
+	for n, set := range c.set {
+		if set != 0 && !isStorage(s, heapsnap.Node(n)) {
+			perSet[set]++
+		}
+	}
+	total := make([]int, len(c.seeds)) // seed -> survivors it reaches
+	shared := map[[2]uint32]int{}
+	for set, members := range c.sets {
+		for i, a := range members {
+			total[a] += perSet[set]
+			for _, b := range members[i+1:] {
+				shared[[2]uint32{a, b}] += perSet[set]
+			}
+		}
+	}
+	u := newUnion(len(c.seeds))
+	for pair, n := range shared {
+		a, b := pair[0], pair[1]
+		if c.seeds[a].holder == c.seeds[b].holder || 2*n >= max(total[a], total[b]) {
+			u.join(a, b)
+		}
+	}
+	alike := map[string]uint32{}
+	for i, sd := range c.seeds {
+		if sd.rank != rankObject {
+			continue
+		}
+		if key := c.collectionKey(sd.holder); key != "" {
+			key += "." + sd.label
+			if first, ok := alike[key]; ok {
+				u.join(first, uint32(i))
+			} else {
+				alike[key] = uint32(i)
+			}
+		}
+	}
+	groups := map[uint32][]uint32{} // representative -> seeds, ascending
+	var order []uint32
+	for i := range c.seeds {
+		r := u.find(uint32(i))
+		if groups[r] == nil {
+			order = append(order, r)
+		}
+		groups[r] = append(groups[r], uint32(i))
+	}
+	siteOfSeed := make([]uint32, len(c.seeds))
+	size := make([]int, len(order)) // site -> seeds' totals, to give shared survivors to the larger
+	for i, r := range order {
+		for _, sd := range groups[r] {
+			siteOfSeed[sd] = uint32(i)
+			size[i] += total[sd]
+		}
+		c.sites = append(c.sites, c.newSite(groups[r]))
+	}
+	siteOfSet := make([]uint32, len(c.sets)) // set -> site + 1
+	for set, members := range c.sets {
+		best := -1
+		for _, m := range members {
+			if at := int(siteOfSeed[m]); best < 0 || size[at] > size[best] {
+				best = at
+			}
+		}
+		siteOfSet[set] = uint32(best + 1)
+	}
+	c.siteOf = make([]uint32, len(c.set))
+	for n, set := range c.set {
+		c.siteOf[n] = siteOfSet[set]
+	}
+}
+
+// newSite makes a site of seeds. The holder with the most survivors of its own
+// comes first.
+func (c *comparison) newSite(seeds []uint32) *GrowthSite {
+	type holding struct {
+		node  heapsnap.Node
+		label string
+		rank  uint8
+		refs  int
+	}
+	var all []*holding
+	byNode := map[heapsnap.Node]*holding{}
+	for _, i := range seeds {
+		sd := &c.seeds[i]
+		h := byNode[sd.holder]
+		if h == nil {
+			h = &holding{node: sd.holder, label: sd.label, rank: sd.rank}
+			byNode[sd.holder] = h
+			all = append(all, h)
+		} else if h.label != sd.label && len(sd.refs) > h.refs {
+			h.label = sd.label
+		}
+		h.rank = min(h.rank, sd.rank)
+		h.refs += len(sd.refs)
+	}
+	slices.SortStableFunc(all, func(a, b *holding) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.refs, a.refs))
+	})
+	g := &GrowthSite{Holder: all[0].node, Label: all[0].label}
+	for _, h := range all {
+		if h.rank == all[0].rank {
+			g.Holders = append(g.Holders, h.node)
+		}
+	}
+	seen := map[heapsnap.Node]bool{}
+	for _, i := range seeds {
+		if c.seeds[i].holder != g.Holder {
+			continue
+		}
+		for _, r := range c.seeds[i].refs {
+			if !seen[r.to] {
+				seen[r.to] = true
+				g.Entries = append(g.Entries, r.to)
+			}
+		}
+	}
+	c.sortEntries(g.Entries)
+	return g
+}
+
+func (c *comparison) sortEntries(entries []heapsnap.Node) {
+	slices.SortStableFunc(entries, func(a, b heapsnap.Node) int { return cmp.Compare(c.cohort[a], c.cohort[b]) })
+}
+
+// collectionKey says in which collection n stands, itself or as part of an
+// element: equal keys mean objects of the same role. Empty means none known.
+func (c *comparison) collectionKey(n heapsnap.Node) string {
+	const maxHops = 6
+	s := c.s
+	var b strings.Builder
+	for range maxHops {
+		above := s.Dominator(n)
+		if above == s.Root() || s.Type(above) == heapsnap.Synthetic {
+			return ""
+		}
+		fmt.Fprintf(&b, "%s<", s.ClassName(n))
+		if isStorage(s, above) {
+			return fmt.Sprintf("%s@%d", b.String(), s.ID(c.owner(above)))
+		}
+		label := ""
+		for from, e := range s.Retainers(n) {
+			if from != above || !s.Strong(from, e) {
+				continue
+			}
+			switch s.EdgeType(e) {
+			case heapsnap.ElementEdge:
+				return fmt.Sprintf("%s@%d", b.String(), s.ID(above))
+			case heapsnap.PropertyEdge, heapsnap.ContextEdge, heapsnap.InternalEdge:
+				label = s.EdgeName(e)
+			}
+		}
+		if label == "" {
+			return ""
+		}
+		b.WriteString(label)
+		n = above
+	}
+	return ""
+}
+
+// union is disjoint sets of small integers.
+type union []uint32
+
+func newUnion(n int) union {
+	u := make(union, n)
+	for i := range u {
+		u[i] = uint32(i)
+	}
+	return u
+}
+
+func (u union) find(a uint32) uint32 {
+	for u[a] != a {
+		u[a] = u[u[a]]
+		a = u[a]
+	}
+	return a
+}
+
+// join keeps the lower number as representative, so that results do not depend
+// on the order of joins.
+func (u union) join(a, b uint32) {
+	a, b = u.find(a), u.find(b)
+	u[max(a, b)] = min(a, b)
+}

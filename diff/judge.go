@@ -1,0 +1,118 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Thresholds of the judgement.
+const (
+	// minPerRound: one new object a round is a counter boxed anew or a lazily
+	// made helper, two in every round are a habit. Clean programs drift below
+	// 0.005 objects per unit of work.
+	minPerRound = 2
+	// minBytesPerRound makes a single object per round count: a large buffer.
+	minBytesPerRound = 32 << 10
+	// steady: a leak's poorest round has at least this share of its median.
+	// The same load adds the same number; what differs is how much of the last
+	// round is still being let go.
+	steady = 0.5
+	// fading: when later rounds add less than this share of the first, the
+	// program is warming up.
+	fading = 0.2
+)
+
+// judge decides what each site's growth means.
+func (c *comparison) judge() {
+	for _, g := range c.sites {
+		g.Judgement, g.Confidence, g.Why = judgeSite(g)
+	}
+	c.classify()
+}
+
+func judgeSite(g *GrowthSite) (Judgement, float64, string) {
+	n := g.Count
+	rounds := len(n)
+	if g.Survivors().Count < minPerRound && g.Survivors().Bytes < minBytesPerRound {
+		return Small, 1, "fewer objects than rounds"
+	}
+	if rounds == 1 {
+		return Growth, 0.5, "there is one round only: growth, but nobody can say whether it goes on"
+	}
+	lowest, highest := slices.Min(n), slices.Max(n)
+	sorted := slices.Clone(n)
+	slices.Sort(sorted)
+	median := sorted[rounds/2]
+	lastRound := n[rounds-1]
+	early := n[:rounds-1]
+
+	switch {
+	case highest > 0 && slices.Max(early) == 0:
+		return InFlight, 0.9, "only objects of the last round are alive: earlier rounds' were let go"
+	case lastRound == 0 && rounds > 2 && n[rounds-2] == 0, lastRound == 0 && rounds == 2:
+		return WarmUp, 0.9, "the last rounds added nothing"
+	case float64(slices.Max(n[rounds/2:])) < fading*float64(slices.Max(n[:max(1, rounds/2)])):
+		return WarmUp, 0.8, fmt.Sprintf("growth died down from %d objects in a round to %d", highest, lastRound)
+	}
+	if lowest < minPerRound {
+		if lowest >= 1 && slices.Min(g.Bytes) >= minBytesPerRound {
+			return leakOrBounded(g, median)
+		}
+		if lowest == 0 && float64(sum(n[:rounds/2])) < fading*float64(sum(n)) {
+			return Bounded, 0.8, "older rounds' objects were let go"
+		}
+		return Small, 0.8, "some rounds added next to nothing"
+	}
+	if float64(lowest) < steady*float64(median) {
+		if n[0] == lowest || n[0] < n[rounds-1]/2 {
+			return Bounded, 0.6, fmt.Sprintf("of the first round %d objects are left, of the last %d: they are let go with time", n[0], lastRound)
+		}
+		return Small, 0.6, fmt.Sprintf("rounds differ too much: %d to %d objects", lowest, highest)
+	}
+	return leakOrBounded(g, median)
+}
+
+// leakOrBounded tells a leak from a cache that only filled up: in the latter
+// the holder itself stops growing.
+func leakOrBounded(g *GrowthSite, median int) (Judgement, float64, string) {
+	rounds := len(g.Count)
+	if p := g.Population; p != nil {
+		entries := sum(g.Entry)
+		gained := p[rounds] - p[0]
+		// The last half of the rounds tells: a bounded holder has come to its
+		// bound, or not yet, but a leak gains in every round.
+		from := rounds / 2
+		lateGain := p[rounds] - p[from]
+		lateEntries := sum(g.Entry[from:])
+		switch {
+		case 4*gained < entries:
+			return Bounded, 0.95, fmt.Sprintf("the holder has as many references as before: %d, then %d", p[0], p[rounds])
+		case 4*lateGain < lateEntries || p[rounds] <= p[rounds-1]:
+			return Bounded, 0.9, fmt.Sprintf("the holder stopped growing: %s references", join(p))
+		}
+	}
+	confidence := 1 - 1/float64(1+rounds*rounds) // 2 rounds 0.8, 3 0.9, 5 0.96
+	if g.Population == nil {
+		confidence -= 0.05
+	}
+	return Leak, confidence, fmt.Sprintf("every round added about %d objects and none of them was let go", median)
+}
+
+func sum(n []int) int {
+	t := 0
+	for _, v := range n {
+		t += v
+	}
+	return t
+}
+
+func join(n []int) string {
+	s := ""
+	for i, v := range n {
+		if i > 0 {
+			s += ", "
+		}
+		s += fmt.Sprint(v)
+	}
+	return s
+}
