@@ -486,7 +486,7 @@ func valueTicks(lo, hi float64, whole bool) []plot.Tick {
 
 // fitText clips s until it is at most width wide in the style.
 func fitText(style text.Style, s string, width vg.Length) string {
-	s = printable(s)
+	s = Printable(s)
 	for n := columns(s); style.Width(s) > width && n > 1; n -= max(1, n/20) {
 		s = clip(s, n)
 	}

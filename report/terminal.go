@@ -8,20 +8,16 @@ import (
 )
 
 // Everything in a report may come from the heap of a program under attack, so
-// no string reaches the terminal before it went through printable.
-
-// Printable is for what others print of a target: s with everything that a
-// terminal would obey and not show written as an escape, in one line.
-func Printable(s string) string { return printable(s) }
+// no string reaches the terminal before it went through Printable.
 
 // maxPath is where even a path is cut. Paths are left whole as far as that,
 // because a terminal makes only whole ones a link.
 const maxPath = 512
 
-// printable returns s with everything that a terminal would obey and not show
+// Printable returns s with everything that a terminal would obey and not show
 // written as an escape: controls, ANSI sequences, bidi and other invisible
 // characters, line breaks, invalid UTF-8.
-func printable(s string) string {
+func Printable(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
 		return s
 	}
@@ -85,11 +81,11 @@ func clip(s string, max int) string {
 	// A name may be megabytes: only its ends can be shown.
 	if keep := 4 * max; len(s) > 4*keep {
 		s = s[:keep] + s[len(s)-keep:]
-		s = printable(s)
+		s = Printable(s)
 		head, _ := splitColumns(s, (max-1)/2)
 		return head + "…" + lastColumns(s, max-1-columns(head))
 	}
-	s = printable(s)
+	s = Printable(s)
 	if columns(s) <= max {
 		return s
 	}
@@ -144,9 +140,9 @@ func clipCode(line string, at, max int) (code string, caret int) {
 	}
 	caret = -1
 	if start <= at && at < end {
-		caret = columns(prefix + printable(string(runes[start:at])))
+		caret = columns(prefix + Printable(string(runes[start:at])))
 	}
-	code = prefix + printable(string(runes[start:end]))
+	code = prefix + Printable(string(runes[start:end]))
 	if columns(code) > max || end < len(runes) {
 		head, _ := splitColumns(code, max-1)
 		code = head + "…"

@@ -632,8 +632,8 @@ func writeSummaryText(w io.Writer, s *Summary, o Options) error {
 		name  string
 		bytes uint64
 	}{
-		{"code", st.Code}, {"strings", st.Strings}, {"JS arrays", st.Arrays}, {"typed arrays", st.TypedArray},
-		{"system", st.System}, {"other JS objects", st.Other}, {"native (outside the V8 heap)", st.Native},
+		{"code", st.Code}, {"strings", st.Strings}, {"JS arrays", st.Arrays}, {"system", st.System},
+		{"other JS objects", st.Other}, {"native, outside the V8 heap", st.Native}, {"  of it typed arrays", st.TypedArray},
 	}
 	var rows []row
 	for _, k := range kinds {

@@ -160,8 +160,8 @@ func TestPrintable(t *testing.T) {
 		`C:\srv\app.js`:      `C:\srv\app.js`,
 		"\U000e0041 \u00a0x": `\u{e0041} \u{a0}x`,
 	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"heapsnap/cdp"
+	"heapsnap/heapsnap"
+	"heapsnap/report"
+)
+
+func newSummary(a *app) *cobra.Command {
+	o := &output{app: a}
+	cmd := &cobra.Command{
+		Use:   "summary FILE",
+		Short: "What is in one snapshot: classes by retained size, statistics",
+		Long: `Show what is in one heap snapshot, with the figures of DevTools' Summary and
+Statistics views. FILE may be compressed with gzip or zstd; - is stdin.`,
+		Args: arguments(1, 1, "FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			defer o.close()
+			if err := o.open(report.Text, report.JSON); err != nil {
+				return err
+			}
+			s, err := a.openSnapshot(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			sum := summarize(s, args[0])
+			return o.write(func(w io.Writer, f report.Format, opts report.Options) error {
+				return report.WriteSummary(w, sum, f, opts)
+			})
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+// openSnapshot reads a snapshot and shows how far it is.
+func (a *app) openSnapshot(ctx context.Context, path string) (*heapsnap.Snapshot, error) {
+	line := a.progress()
+	defer line.clear()
+	return heapsnap.Open(ctx, path, heapsnap.Options{
+		Progress: func(read int64) { line.show("reading %s: %s", path, report.FormatBytes(uint64(read))) },
+	})
+}
+
+func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
+	st := s.Statistics()
+	sum := &report.Summary{
+		Command: "summary",
+		Version: thisBuild().Version,
+		Capture: describe(s, path),
+		Nodes:   s.NodeCount(),
+		Edges:   s.EdgeCount(),
+		Total:   st.Total,
+		Statistics: report.Statistics{
+			Native: st.Native, TypedArray: st.TypedArrays, Code: st.Code, Strings: st.Strings, Arrays: st.Arrays, System: st.System,
+			Other: st.Heap() - st.Code - st.Strings - st.Arrays - st.System,
+		},
+		Warnings: s.Warnings(),
+	}
+	for _, c := range s.Aggregates() {
+		d := c.Distance
+		if d < 0 || d >= heapsnap.SystemDistance {
+			d = -1
+		}
+		sum.Classes = append(sum.Classes, report.Class{Name: c.Class, Count: c.Count, Shallow: c.Shallow, Retained: c.Retained, Distance: d})
+	}
+	return sum
+}
+
+// describe is the capture that the file holds, with what its sidecar knows.
+func describe(s *heapsnap.Snapshot, path string) report.Capture {
+	c := report.Capture{Name: path, Mode: s.Mode().String(), Objects: s.NodeCount(), Bytes: s.Identities().Bytes()}
+	withSidecar(&c, path)
+	return c
+}
+
+// withSidecar adds what capture wrote beside the snapshot, if it is there.
+func withSidecar(c *report.Capture, path string) {
+	m, err := cdp.ReadMeta(path)
+	if err != nil {
+		return
+	}
+	c.Time, c.NodeVersion, c.FileSize = &m.Time, m.NodeVersion, m.Bytes
+	if m.Before != nil {
+		c.HeapUsed, c.RSS, c.External, c.ArrayBuffers = m.Before.HeapUsed, m.Before.RSS, m.Before.External, m.Before.ArrayBuffers
+	}
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"heapsnap/cdp"
+	"heapsnap/report"
+)
+
+// targetFlags are how a person names a process: by one of the flags, or by a
+// part of its script's name.
+type targetFlags struct {
+	app    *app
+	pid    int
+	port   int
+	url    string
+	worker string
+	keep   bool
+}
+
+func (t *targetFlags) flags(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&t.pid, "pid", 0, "process id; its inspector is opened with SIGUSR1 if need be, and closed again")
+	cmd.Flags().IntVar(&t.port, "port", 0, "inspector port on this machine")
+	cmd.Flags().StringVar(&t.url, "url", "", "inspector's address, as HOST:PORT or ws://...")
+	cmd.Flags().StringVar(&t.worker, "worker", "", "a worker thread of it, by thread id or name (see heapsnap targets --workers)")
+	cmd.Flags().BoolVar(&t.keep, "keep-inspector", false, "leave the inspector open that --pid opened")
+}
+
+// connection is a session with the target, and what has to be undone.
+type connection struct {
+	session *cdp.Session // of the worker, if one was asked for
+	main    *cdp.Session
+	close   func() // ends the session and closes the inspector we opened
+}
+
+// connect finds the target and dials it. args is what stands on the command
+// line: nothing, or a part of a script's name. All its errors are targetErrors
+// or usageErrors.
+func (t *targetFlags) connect(ctx context.Context, args []string) (*connection, error) {
+	target, opened, err := t.find(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{close: func() {}}
+	if opened && !t.keep {
+		c.close = func() {
+			// Also after an interrupt: nothing we opened stays open.
+			if err := cdp.CloseInspector(context.WithoutCancel(ctx), target); err != nil {
+				t.app.note("warning: %v", err)
+			}
+		}
+	}
+	if c.main, err = cdp.Dial(ctx, target); err != nil {
+		c.close()
+		return nil, trouble(err)
+	}
+	closeInspector := c.close
+	c.close = func() {
+		_ = c.main.Close()
+		closeInspector()
+	}
+	c.session = c.main
+	if t.worker != "" {
+		if c.session, err = findWorker(ctx, c.main, t.worker); err != nil {
+			c.close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (t *targetFlags) find(ctx context.Context, args []string) (target cdp.Target, opened bool, err error) {
+	named := 0
+	for _, given := range []bool{t.pid != 0, t.port != 0, t.url != "", len(args) > 0} {
+		if given {
+			named++
+		}
+	}
+	if named > 1 {
+		return target, false, usagef("name the target once: --pid, --port, --url or a script's name")
+	}
+	switch {
+	case t.pid < 0:
+		return target, false, usagef("--pid %d: want a process id", t.pid)
+	case t.pid > 0:
+		target, opened, err = cdp.OpenInspector(ctx, t.pid)
+		return target, opened, trouble(err)
+	case t.port < 0 || t.port > 65535:
+		return target, false, usagef("--port %d: want a port, 1 to 65535", t.port)
+	case t.port > 0:
+		target, err = cdp.Discover(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(t.port)))
+		return target, false, trouble(err)
+	case t.url != "":
+		address := strings.TrimSuffix(strings.TrimPrefix(t.url, "http://"), "/")
+		if _, _, err := net.SplitHostPort(hostPort(address)); err != nil {
+			return target, false, usagef("--url %s: want HOST:PORT, such as 127.0.0.1:9229, or the ws:// address that Node printed", t.url)
+		}
+		target, err = cdp.Discover(ctx, address)
+		return target, false, trouble(err)
+	}
+	return t.search(ctx, args)
+}
+
+func hostPort(address string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(address, "ws://"), "/")
+	return host
+}
+
+// search finds the one process of this machine that the argument names or, if
+// there is none, the only one whose inspector is open. A process whose
+// inspector is closed is sent a signal only if it was named.
+func (t *targetFlags) search(ctx context.Context, args []string) (cdp.Target, bool, error) {
+	all, err := cdp.Local(ctx)
+	if err != nil {
+		return cdp.Target{}, false, trouble(err)
+	}
+	var found []cdp.Process
+	for _, p := range all {
+		switch {
+		case len(args) == 0 && p.Reach == cdp.ReachInspector:
+			found = append(found, p)
+		case len(args) > 0 && p.Script != "" && strings.Contains(filepath.ToSlash(p.Script), args[0]):
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 1:
+		p := found[0]
+		switch p.Reach {
+		case cdp.ReachInspector:
+			return *p.Target, false, nil
+		case cdp.ReachSignal:
+			target, opened, err := cdp.OpenInspector(ctx, p.PID)
+			return target, opened, trouble(err)
+		}
+		return cdp.Target{}, false, trouble(fmt.Errorf("process %d (%s) cannot be inspected: %s", p.PID, p.Script, p.Why))
+	case 0:
+		if len(args) == 0 {
+			return cdp.Target{}, false, trouble(fmt.Errorf("no Node.js process has its inspector open: name one (see heapsnap targets)"))
+		}
+		return cdp.Target{}, false, trouble(fmt.Errorf("no Node.js process runs a script named like %q (see heapsnap targets)", args[0]))
+	}
+	var names []string
+	for _, p := range found {
+		names = append(names, fmt.Sprintf("%d (%s)", p.PID, p.Script))
+	}
+	return cdp.Target{}, false, usagef("%d processes fit: name one with --pid: %s", len(found), strings.Join(names, ", "))
+}
+
+func findWorker(ctx context.Context, main *cdp.Session, name string) (*cdp.Session, error) {
+	workers, err := main.Workers(ctx)
+	if err != nil {
+		return nil, trouble(err)
+	}
+	var found *cdp.Session
+	var names []string
+	for _, s := range workers {
+		w := s.Worker()
+		names = append(names, fmt.Sprintf("%d (%s)", w.ThreadID, w.Name))
+		if strconv.Itoa(w.ThreadID) != name && w.Name != name {
+			continue
+		}
+		if found != nil {
+			return nil, usagef("--worker %s: several workers are named so, use the thread id: %s", name, strings.Join(names, ", "))
+		}
+		found = s
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case len(names) == 0:
+		return nil, trouble(fmt.Errorf("--worker %s: the process has no worker threads", name))
+	}
+	return nil, trouble(fmt.Errorf("--worker %s: the process has no such worker: it has %s", name, strings.Join(names, ", ")))
+}
+
+// headroom refuses a capture that the target would not survive, and says what
+// it will cost where that matters.
+func (a *app) headroom(ctx context.Context, s *cdp.Session, force bool) error {
+	h, err := s.Headroom(ctx, cdp.HeadroomOptions{})
+	if err != nil {
+		return trouble(err)
+	}
+	if err := h.Err(); err != nil {
+		if !force {
+			return trouble(err)
+		}
+		a.note("warning: %v", err)
+	}
+	// Below that nobody notices.
+	const worthSaying = 2 * time.Second
+	if h.Pause >= worthSaying {
+		a.note("the program will stand still for about %s and its RSS will grow by about %s",
+			h.Pause.Round(time.Second), report.FormatBytes(h.Need))
+	}
+	return nil
+}
