@@ -23,6 +23,7 @@ type seed struct {
 	label  string
 	refs   []reference
 	rank   uint8
+	link   bool // holder and survivors are links of one structure, see climbLinks
 }
 
 // How good an owner is as an answer. Tables that V8 or Node keep of nearly

@@ -32,6 +32,7 @@ func (c *comparison) group() {
 		}
 	}
 	u := newUnion(len(c.seeds))
+	c.climbLinks(u)
 	for pair, n := range shared {
 		a, b := pair[0], pair[1]
 		if c.seeds[a].holder == c.seeds[b].holder || 2*n >= max(total[a], total[b]) {
@@ -86,14 +87,50 @@ func (c *comparison) group() {
 	}
 }
 
+// climbLinks gives the growth of a linked structure (list, tree, ring) to its
+// top: when an old link holds new ones of its class, the first link of that
+// class on the way to the root becomes the holder, and all that hang below one
+// top are one site.
+func (c *comparison) climbLinks(u union) {
+	s := c.s
+	tops := map[heapsnap.Node]uint32{}
+	for i := range c.seeds {
+		sd := &c.seeds[i]
+		if sd.rank != rankObject || s.Type(sd.holder) != heapsnap.Object {
+			continue
+		}
+		class := s.ClassName(sd.holder)
+		for _, r := range sd.refs {
+			sd.link = sd.link || s.ClassName(r.to) == class && s.Type(r.to) == heapsnap.Object
+		}
+		if !sd.link {
+			continue
+		}
+		for {
+			above := c.owner(s.Dominator(sd.holder))
+			if above == sd.holder || s.Type(above) != heapsnap.Object || s.ClassName(above) != class {
+				break
+			}
+			sd.holder = above
+		}
+		if first, ok := tops[sd.holder]; ok {
+			u.join(first, uint32(i))
+		} else {
+			tops[sd.holder] = uint32(i)
+		}
+	}
+}
+
 // newSite makes a site of seeds. The holder with the most survivors of its own
-// comes first.
+// comes first; a link of a list comes behind the list.
 func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 	type holding struct {
 		node  heapsnap.Node
 		label string
 		rank  uint8
 		refs  int
+		most  int // references under label
+		link  int // 1 if it is a link among its like
 	}
 	var all []*holding
 	byNode := map[heapsnap.Node]*holding{}
@@ -101,17 +138,21 @@ func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 		sd := &c.seeds[i]
 		h := byNode[sd.holder]
 		if h == nil {
-			h = &holding{node: sd.holder, label: sd.label, rank: sd.rank}
+			h = &holding{node: sd.holder, rank: sd.rank}
 			byNode[sd.holder] = h
 			all = append(all, h)
-		} else if h.label != sd.label && len(sd.refs) > h.refs {
-			h.label = sd.label
+		}
+		if len(sd.refs) > h.most {
+			h.label, h.most = sd.label, len(sd.refs)
+		}
+		if sd.link {
+			h.link = 1
 		}
 		h.rank = min(h.rank, sd.rank)
 		h.refs += len(sd.refs)
 	}
 	slices.SortStableFunc(all, func(a, b *holding) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.refs, a.refs))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.link, b.link), cmp.Compare(b.refs, a.refs))
 	})
 	g := &GrowthSite{Holder: all[0].node, Label: all[0].label}
 	for _, h := range all {

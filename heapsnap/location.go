@@ -73,3 +73,19 @@ func (s *Snapshot) scriptName(n Node) string {
 	}
 	return name
 }
+
+// Scripts returns the names of all scripts that a closure in the heap leads
+// to, by V8's script id. The map is the snapshot's own.
+func (s *Snapshot) Scripts() map[uint32]string {
+	s.scriptsOnce.Do(s.findScripts)
+	return s.scripts
+}
+
+// Script returns the name of the script in which the closure n is written, or
+// "".
+func (s *Snapshot) Script(n Node) string {
+	if s.nodeType[n] != Closure {
+		return ""
+	}
+	return s.scriptName(n)
+}
