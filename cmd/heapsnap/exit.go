@@ -121,8 +121,11 @@ func message(ctx context.Context, err error) string {
 		return ""
 	}
 	text := err.Error()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		text = cause.Error() + ": " + text
+	switch cause := context.Cause(ctx); cause {
+	case errInterrupted: // by someone who knows
+		text = cause.Error()
+	case errTimeout: // what was under way says why
+		text = cause.Error() + ": " + strings.ReplaceAll(text, ": "+cause.Error(), "")
 	}
 	// The last lines of a program's stderr may be in it.
 	lines := strings.Split(strings.TrimSpace(text), "\n")

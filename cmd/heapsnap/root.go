@@ -111,7 +111,9 @@ func newRoot(a *app) *cobra.Command {
 never freed, who holds them, and which line to look at.`,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
-		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2, // letters
+		SilenceUsage:               true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
