@@ -39,7 +39,7 @@ var packages = map[string][]string{
 }
 
 // testOnly lists what _test.go files of any package may import besides what the package may.
-var testOnly = []string{"fixtures", "internal"}
+var testOnly = []string{"fixtures", "internal", "report"}
 
 // modules maps a module of others to the folders that may import it, and why there.
 var modules = []struct {
