@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp/jsonv2"
@@ -39,7 +38,7 @@ func (o CaptureOptions) Mode() string {
 // Progress is how far V8 has come. It walks the heap before it sends the first
 // byte, and the program is stopped all the while.
 type Progress struct {
-	Done, Total int    // heap nodes
+	Done, Total int    // heap nodes; Total is V8's guess, up to a tenth too low
 	Bytes       uint64 // written so far
 	Finished    bool   // V8 has walked all; what remains is sending
 }
@@ -47,7 +46,7 @@ type Progress struct {
 // CaptureInfo describes a complete capture.
 type CaptureInfo struct {
 	Bytes    uint64
-	Nodes    int // as V8 counted them before it wrote
+	Nodes    int // from the snapshot's header
 	Started  time.Time
 	Duration time.Duration // for nearly all of it the target's thread stood still
 }
@@ -119,7 +118,6 @@ type captureRun struct {
 	sink     *sink
 	started  time.Time
 	progress func(Progress)
-	nodes    atomic.Int64
 }
 
 // note takes a progress event; it runs in the read loop.
@@ -128,7 +126,6 @@ func (c *captureRun) note(params jsonv2.Value) {
 	if err := jsonv2.Unmarshal(params, &p); err != nil {
 		return // progress is a courtesy
 	}
-	c.nodes.Store(p.Total)
 	if bytes, ok := c.sink.open(); ok && c.progress != nil {
 		c.progress(Progress{Done: int(p.Done), Total: int(p.Total), Bytes: bytes, Finished: p.Finished})
 	}
@@ -136,10 +133,10 @@ func (c *captureRun) note(params jsonv2.Value) {
 
 // finish is the result of the capture; err is why it ended early, if it did.
 func (c *captureRun) finish(err error) (CaptureInfo, error) {
-	bytes, last, werr := c.sink.state()
+	bytes, nodes, complete, werr := c.sink.result()
 	info := CaptureInfo{
 		Bytes:    bytes,
-		Nodes:    int(c.nodes.Load()),
+		Nodes:    nodes,
 		Started:  c.started,
 		Duration: time.Since(c.started),
 	}
@@ -148,7 +145,7 @@ func (c *captureRun) finish(err error) (CaptureInfo, error) {
 		return info, fmt.Errorf("capture: write after %d bytes: %w", bytes, werr)
 	case err != nil:
 		return info, fmt.Errorf("capture: stopped after %d bytes: %w", bytes, err)
-	case last != '}':
+	case !complete:
 		return info, fmt.Errorf("capture: the target sent an incomplete snapshot of %d bytes", bytes)
 	}
 	c.session.mu.Lock()

@@ -3,6 +3,8 @@ package cdp
 import (
 	"bytes"
 	"io"
+	"regexp"
+	"strconv"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -153,8 +155,13 @@ type sink struct {
 	dropped bool
 	err     error
 	bytes   uint64
-	last    byte // the last byte that is not white space
+	last    byte   // the last byte that is not white space
+	head    []byte // the first bytes, with the counts
 }
+
+// headBytes is more than V8 writes before the node_count of a snapshot: its
+// meta has 1.2 kB.
+const headBytes = 16 << 10
 
 func newSink(w io.Writer) *sink { return &sink{w: w, failed: make(chan struct{})} }
 
@@ -170,6 +177,9 @@ func (k *sink) write(p []byte) {
 		return
 	}
 	k.bytes += uint64(len(p))
+	if n := headBytes - len(k.head); n > 0 {
+		k.head = append(k.head, p[:min(n, len(p))]...)
+	}
 	if t := bytes.TrimRight(p, " \n\r\t"); len(t) > 0 {
 		k.last = t[len(t)-1]
 	}
@@ -189,8 +199,14 @@ func (k *sink) open() (bytes uint64, ok bool) {
 	return k.bytes, !k.dropped && k.err == nil
 }
 
-func (k *sink) state() (bytes uint64, last byte, err error) {
+var nodeCount = regexp.MustCompile(`"node_count":(\d+)`)
+
+// result is how it ended; nodes is 0 if that was not read.
+func (k *sink) result() (size uint64, nodes int, complete bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.bytes, k.last, k.err
+	if m := nodeCount.FindSubmatch(k.head); m != nil {
+		nodes, _ = strconv.Atoi(string(m[1]))
+	}
+	return k.bytes, nodes, k.last == '}', k.err
 }

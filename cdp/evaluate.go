@@ -51,9 +51,10 @@ func (s *Session) Evaluate(ctx context.Context, expr string, into any) error {
 func (s *Session) Await(ctx context.Context, expr string, into any) error {
 	yes := true
 	// The promise is fetched as a remote object first: that keeps it alive. Node
-	// 22 drops one that nobody else holds with "Promise was collected".
+	// 22 drops one that nobody else holds with "Promise was collected". It has a
+	// handler from the start: a rejection without one ends the program.
 	r, err := proto.Call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
-		Expression:            "(async () => (" + expr + "\n))()",
+		Expression:            "((p) => (p.catch(() => {}), p))((async () => (" + expr + "\n))())",
 		IncludeCommandLineAPI: &yes,
 		Silent:                &yes,
 	})

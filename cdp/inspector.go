@@ -141,10 +141,17 @@ func CloseInspector(ctx context.Context, t Target) error {
 	if err := s.Evaluate(ctx, "process._debugEnd()", nil); err != nil && !errors.Is(err, ErrClosed) {
 		return fmt.Errorf("close inspector of %s: %w: it stays open", t, err)
 	}
-	select {
-	case <-s.Done():
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("close inspector of %s: it did not close within %s", t, closeTimeout)
+	// The sessions close first, the port a moment later.
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		if _, err := Discover(ctx, t.Addr()); err != nil && ctx.Err() == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("close inspector of %s: it did not close within %s", t, closeTimeout)
+		}
 	}
 }
