@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -494,21 +495,53 @@ func (p *page) quiet(qs []Quiet) {
 		return
 	}
 	p.heading(0, "Grew, but harmless")
-	for i, q := range qs {
+	rows := alike(qs)
+	for i, q := range rows {
 		if i == quietRows && !p.verbose {
 			var rest uint64
-			for _, q := range qs[i:] {
+			for _, q := range rows[i:] {
 				rest += q.Bytes
 			}
-			p.line(2, dim, fmt.Sprintf("and %s, %s", plural(len(qs)-i, "more", "more"), FormatBytes(rest)))
+			p.line(2, dim, fmt.Sprintf("and %s, %s", plural(len(rows)-i, "more", "more"), FormatBytes(rest)))
 			break
 		}
-		text := fmt.Sprintf("%-10s %10s  %s", clip(q.Judgement, 10), FormatBytes(q.Bytes), clip(q.Holder, 40))
+		text := fmt.Sprintf("%-10s %10s  ", clip(q.Judgement, 10), FormatBytes(q.Bytes))
+		if q.times > 1 {
+			text += FormatCount(q.times) + " × "
+		}
+		text += clip(q.Holder, 40)
 		if q.Why != "" {
 			text += ": " + q.Why
 		}
 		p.line(2, plain, clipEnd(text, p.width-2))
 	}
+}
+
+type quietRow struct {
+	Quiet
+	times int
+}
+
+// alike sums up growth that differs in its holder's identity only, as the
+// sockets of a pool do.
+func alike(qs []Quiet) []quietRow {
+	type kind struct{ judgement, holder, why string }
+	at := map[kind]int{}
+	var rows []quietRow
+	for _, q := range qs {
+		k := kind{q.Judgement, q.Holder, q.Why}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(rows)
+			rows = append(rows, quietRow{q, 1})
+			continue
+		}
+		rows[i].Count += q.Count
+		rows[i].Bytes += q.Bytes
+		rows[i].times++
+	}
+	slices.SortStableFunc(rows, func(a, b quietRow) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return rows
 }
 
 // clipEnd is clip at the end, for lines that start with what matters.
@@ -564,7 +597,11 @@ func (p *page) accounted(a Accounted) {
 		if i == 0 {
 			s = red
 		}
-		rows = append(rows, row{s, []string{k.name, FormatBytes(k.bytes), fmt.Sprintf("%d %%", percent[i])}})
+		share := fmt.Sprintf("%d %%", percent[i])
+		if percent[i] == 0 {
+			share = "<1 %"
+		}
+		rows = append(rows, row{s, []string{k.name, FormatBytes(k.bytes), share}})
 	}
 	rows = append(rows, row{bold, []string{"all growth since the first capture", FormatBytes(a.Total), fmt.Sprintf("%d %%", whole)}})
 	p.table(2, rows)

@@ -132,6 +132,7 @@ never freed, who holds them, and which line to look at.`,
 	})
 	root.AddCommand(
 		newSummary(a),
+		newDiff(a),
 		newCapture(a),
 		newTargets(a),
 		newVersion(a),

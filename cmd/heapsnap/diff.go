@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"heapsnap/diff"
+	"heapsnap/heapsnap"
+	"heapsnap/report"
+)
+
+func newDiff(a *app) *cobra.Command {
+	o := &output{app: a}
+	cmd := &cobra.Command{
+		Use:   "diff FIRST SECOND [MORE...]",
+		Short: "What grew between snapshots of one process, and who holds it",
+		Long: `Compare heap snapshots of one process, oldest first, and tell which objects
+keep being born and never die, and who holds them.
+
+Take the first after a warm-up, and one after each round of the same work. Two
+snapshots show what grew, three or more whether it goes on growing. They must
+come from one inspector session or from the program itself
+(v8.writeHeapSnapshot): V8 forgets the identities of objects when the session
+that took a snapshot ends.`,
+		Example: `  heapsnap diff warm.heapsnapshot 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot
+  heapsnap diff *.heapsnapshot.zst -o svg=growth.svg -o json=report.json`,
+		Args: arguments(2, -1, "a snapshot"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			defer o.close()
+			if err := o.open(); err != nil {
+				return err
+			}
+			r, err := a.diffFiles(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return o.report(r)
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+// diffFiles compares the snapshots in files. Of all but the last only the
+// objects' ids are read.
+func (a *app) diffFiles(ctx context.Context, paths []string) (*report.Report, error) {
+	r := &report.Report{Command: "diff", Version: thisBuild().Version}
+	line := a.progress()
+	defer line.clear()
+	var earlier []*heapsnap.Identities
+	for _, path := range paths[:len(paths)-1] {
+		ids, err := heapsnap.OpenIdentities(ctx, path, heapsnap.Options{
+			Progress: func(read int64) { line.show("reading %s: %s", path, report.FormatBytes(uint64(read))) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		earlier = append(earlier, ids)
+		c := report.Capture{Name: path, Objects: ids.Count(), Bytes: ids.Bytes()}
+		withSidecar(&c, path)
+		r.Captures = append(r.Captures, c)
+	}
+	path := paths[len(paths)-1]
+	last, err := a.openSnapshot(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	r.Captures = append(r.Captures, describe(last, path))
+	line.show("comparing")
+	d, err := diff.Compare(ctx, earlier, last, diff.Options{
+		Populations: func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+			return heapsnap.OpenPopulations(ctx, paths[capture], ids, heapsnap.Options{})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Warnings = append(r.Warnings, last.Warnings()...)
+	fillGrowth(r, d)
+	return r, nil
+}
