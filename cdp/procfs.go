@@ -111,7 +111,7 @@ func (f procFS) env(pid int, name string) string {
 	return ""
 }
 
-var nodeName = regexp.MustCompile(`^node(js)?[-0-9.]*$`)
+var nodeName = regexp.MustCompile(`^node(js)?[-v0-9.]*$`)
 
 // program is the name of the executable: of the file if that is readable, else
 // of what the process calls itself.
