@@ -22,6 +22,7 @@ const maxShown = 20
 type answer struct {
 	in      *bufio.Reader
 	strings []string // of the current snapshot, by number
+	ahead   []string // the next row, if it was looked at
 	err     error
 }
 
@@ -29,6 +30,10 @@ func newAnswer(r io.Reader) *answer { return &answer{in: bufio.NewReaderSize(r, 
 
 // row returns the next row that is not a string, or nil at the end.
 func (a *answer) row() []string {
+	if row := a.ahead; row != nil {
+		a.ahead = nil
+		return row
+	}
 	for a.err == nil {
 		line, err := a.in.ReadString('\n')
 		if err != nil {
@@ -54,6 +59,17 @@ func (a *answer) row() []string {
 		return fields
 	}
 	return nil
+}
+
+// peek returns the next row without taking it; one with no fields at the end.
+func (a *answer) peek() []string {
+	if a.ahead == nil {
+		a.ahead = a.row()
+	}
+	if a.ahead == nil {
+		return []string{""}
+	}
+	return a.ahead
 }
 
 // text returns the string that a field refers to.
@@ -156,8 +172,7 @@ type class struct {
 	self, retained, distance int64
 }
 
-// compare reads the rows up to "end" and compares them with s. base is the
-// earlier capture, or nil if the rows have no comparison.
+// compare reads the rows up to "end" and compares them with s.
 func compare(t *testing.T, a *answer, s *heapsnap.Snapshot) {
 	t.Helper()
 	var r report
