@@ -44,7 +44,7 @@ func leaking() *Report {
 				Location: &Location{Function: "subscribe", File: "/srv/app/src/subscribe.js", Line: 12, Column: 7, Role: "adds to the holder",
 					Code: "  hub.on('message', (m) => queue.push(m));"},
 				Locations:   []Location{{Function: "onMessage", File: "/srv/app/src/subscribe.js", Line: 12, Column: 21, Role: "listener"}},
-				Survivors:   Survivors{Count: 900, Bytes: 437_200, PerRound: []int{300, 300, 300}, BytesPerRound: []uint64{145_733, 145_733, 145_734}, Entries: []int{100, 100, 100}},
+				Survivors:   Survivors{Count: 900, Bytes: 437_200, PerRound: []int{300, 300, 300}, BytesPerRound: []uint64{145_733, 145_733, 145_734}, Entries: []int{100, 100, 100}, Unit: "listeners"},
 				Sample:      []string{"function onMessage", "context of subscribe", "Array(0)"},
 				Evidence:    []string{"Every round added exactly 100 listeners, a multiple of the 100 requests it made.", "No listener of an earlier round was ever removed.", "The emitter is older than the first capture and is held by the module cache."},
 				Fix:         `Keep the function that you pass to hub.on and pass it to hub.off when the request ends, or use hub.once; do not subscribe inside a request handler.`,
@@ -178,6 +178,7 @@ var hostileStrings = []string{
 func hostile(s string) *Report {
 	r := leaking()
 	r.Target, r.Sentence, r.Version = s, s, s
+	r.Findings[0].Survivors.Unit = s
 	r.Captures[0].Name, r.Captures[3].NodeVersion, r.Captures[0].Mode = s, s, s
 	place := Location{Function: s, File: s, Line: 3, Column: 9, Role: s, Code: s}
 	for i := range r.Findings {

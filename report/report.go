@@ -116,6 +116,8 @@ type Survivors struct {
 	// Entries is how many of them the holder holds directly, by round: the
 	// unit a person counts (listeners, timers, cache entries).
 	Entries []int `json:"entries,omitempty"`
+	// Unit is what Entries counts, plural: "listeners"; empty for "entries".
+	Unit string `json:"unit,omitempty"`
 }
 
 // Quiet is growth that is not a leak, with the judgement that says why.

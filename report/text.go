@@ -340,7 +340,11 @@ func (p *page) growth(indent int, f *Finding) {
 		}
 		return cells("", entry, signedCount(s.PerRound[i]), size)
 	}
-	head := cells("born in", "entries", "objects", "retained")
+	unit := "entries"
+	if s.Unit != "" {
+		unit = clip(s.Unit, 10)
+	}
+	head := cells("born in", unit, "objects", "retained")
 	head.style = dim
 	rows := []row{head}
 	for i := 0; i < len(s.PerRound); {

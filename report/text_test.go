@@ -54,7 +54,6 @@ func TestTextLooks(t *testing.T) {
 		{"inconclusive", inconclusive(), Options{}},
 		{"suspects", suspects(), Options{}},
 		{"many", many(), Options{}},
-		{"many-verbose", many(), Options{Verbose: true}},
 		{"hostile", hostile("a\x1b[2J\nb\u202ec" + strings.Repeat("Z", 300)), Options{}},
 	}
 	for _, c := range reports {
@@ -112,6 +111,31 @@ func TestHostileStringsCannotReachTheTerminal(t *testing.T) {
 		out := string(asText(t, hostile(s), Options{}))
 		if n := strings.Count(out, "\nCLEAN"); n != 0 {
 			t.Errorf("string %d starts %d lines of its own", i, n)
+		}
+	}
+}
+
+func TestVerboseShowsEverything(t *testing.T) {
+	r := many()
+	short, long := string(asText(t, r, Options{})), string(asText(t, r, Options{Verbose: true}))
+	for _, c := range []struct {
+		what        string
+		short, long int
+	}{
+		{"What to do", fullFindings, len(r.Findings)},
+		{"born in", fullFindings, len(r.Findings)},
+		{"round 15", 0, len(r.Findings)},
+		{"Node @100010", 0, len(r.Findings)},
+		{"part-8.js", 0, len(r.Findings)},
+		{"Promise", 0, 1}, // a class far down
+		{"module 9", 0, 1},
+		{"fingerprint", 0, len(r.Findings)},
+	} {
+		if n := strings.Count(short, c.what); n != c.short {
+			t.Errorf("short: %q is there %d times, want %d", c.what, n, c.short)
+		}
+		if n := strings.Count(long, c.what); n != c.long {
+			t.Errorf("verbose: %q is there %d times, want %d", c.what, n, c.long)
 		}
 	}
 }
