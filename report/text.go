@@ -342,7 +342,10 @@ func (p *page) growth(indent int, f *Finding) {
 	}
 	unit := "entries"
 	if s.Unit != "" {
-		unit = clip(s.Unit, 10)
+		unit = clip(s.Unit, 16)
+		if p.narrow() {
+			unit = clip(s.Unit, 10)
+		}
 	}
 	head := cells("born in", unit, "objects", "retained")
 	head.style = dim

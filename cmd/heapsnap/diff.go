@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"heapsnap/cdp"
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
 	"heapsnap/report"
@@ -46,6 +49,11 @@ that took a snapshot ends.`,
 // objects' ids are read.
 func (a *app) diffFiles(ctx context.Context, paths []string) (*report.Report, error) {
 	r := &report.Report{Command: "diff", Version: thisBuild().Version}
+	warnings, err := comparable(paths)
+	if err != nil {
+		return nil, err
+	}
+	r.Warnings = warnings
 	line := a.progress()
 	defer line.clear()
 	var earlier []*heapsnap.Identities
@@ -79,4 +87,32 @@ func (a *app) diffFiles(ctx context.Context, paths []string) (*report.Report, er
 	r.Warnings = append(r.Warnings, last.Warnings()...)
 	fillGrowth(r, d)
 	return r, nil
+}
+
+// comparable says, from their sidecars, what speaks against comparing the
+// snapshots. Object ids mean nothing in another process, and little in another
+// capture mode.
+func comparable(paths []string) (warnings []string, err error) {
+	var first cdp.Meta
+	before, firstPath := time.Time{}, ""
+	for _, path := range paths {
+		m, err := cdp.ReadMeta(path)
+		if err != nil {
+			continue // a snapshot needs no sidecar
+		}
+		if firstPath == "" {
+			first, firstPath = m, path
+		}
+		switch {
+		case m.PID != first.PID || m.ThreadID != first.ThreadID || m.Script != first.Script:
+			return nil, usagef("%s is of process %d (%s), %s of process %d (%s): only snapshots of one process can be compared",
+				firstPath, first.PID, first.Script, path, m.PID, m.Script)
+		case m.Mode != first.Mode:
+			return nil, usagef("%s was captured %s, %s %s: capture both in the same way", firstPath, first.Mode, path, m.Mode)
+		case m.Time.Before(before):
+			warnings = append(warnings, fmt.Sprintf("%s is older than the snapshot before it: name the oldest first", path))
+		}
+		before = m.Time
+	}
+	return warnings, nil
 }

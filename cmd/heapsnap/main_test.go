@@ -112,6 +112,19 @@ func inputs(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	for name, m := range map[string]cdp.Meta{
+		"sidecar.heapsnapshot": {PID: 1, Mode: "plain"},
+		"other.heapsnapshot":   {PID: 2, Mode: "plain"},
+		"numeric.heapsnapshot": {PID: 1, Mode: "numeric"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(snapshot), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Write(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +178,12 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"truncated in the strings", "summary truncated.heapsnapshot", 2, "cut short"},
 		{"truncated in the nodes", "summary cut.heapsnapshot", 2, "cut short"},
 		{"truncated gzip", "summary cut.heapsnapshot.gz", 2, "cut.heapsnapshot.gz: "},
+
+		{"one snapshot", "diff good.heapsnapshot", 2, "a snapshot is missing"},
+		{"a bad snapshot first", "diff cut.heapsnapshot good.heapsnapshot", 2, "cut.heapsnapshot: "},
+		{"a bad snapshot last", "diff good.heapsnapshot text.heapsnapshot", 2, "text.heapsnapshot: "},
+		{"snapshots of two processes", "diff other.heapsnapshot sidecar.heapsnapshot", 2, "only snapshots of one process"},
+		{"snapshots of two modes", "diff numeric.heapsnapshot sidecar.heapsnapshot", 2, "in the same way"},
 
 		{"unknown format", "summary --format xml good.heapsnapshot", 2, `format "xml" is unknown`},
 		{"plot of a summary", "summary --format svg good.heapsnapshot", 2, "not for this command"},
