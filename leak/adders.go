@@ -1,0 +1,152 @@
+package leak
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/tdewolff/parse/v2/js"
+)
+
+// A use is a place in the source that puts something into a collection or a
+// variable.
+type use struct {
+	Location
+	how int // the better, the surer
+}
+
+// How surely a use adds.
+const (
+	usesAssign = 1 // name = value
+	usesIndex  = 2 // name[key] = value
+	usesMethod = 3 // name.push(value), name.set(key, value)
+)
+
+// addingMethods are the methods of the language's and Node's collections, and
+// what people call theirs, that keep an argument.
+var addingMethods = map[string]bool{
+	"set": true, "add": true, "push": true, "unshift": true, "splice": true, "append": true, "put": true,
+	"insert": true, "enqueue": true, "addFirst": true, "addLast": true, "register": true, "subscribe": true,
+	"concat": true, "fill": true, "store": true, "save": true, "track": true,
+}
+
+// adders returns the places in a script that add to the variable or property
+// called name, surest first and then in file order.
+func (p *Pass) adders(script, name string, property bool) []use {
+	src := p.file(script)
+	if src == nil || name == "" {
+		return nil
+	}
+	at := func(i int) string {
+		if i < 0 || i >= len(src.tokens) {
+			return ""
+		}
+		return src.tokens[i].text
+	}
+	member := func(i int) bool { return at(i) == "." || at(i) == "?." }
+	var uses []use
+	for i, t := range src.tokens {
+		if t.text != name || !js.IsIdentifierName(t.kind) && t.kind != js.PrivateIdentifierToken {
+			continue
+		}
+		if !property && member(i-1) {
+			continue // somebody else's property of this name
+		}
+		declared := !member(i-1) && (at(i-1) == "const" || at(i-1) == "let" || at(i-1) == "var")
+		how := 0
+		next := i + 1
+		switch {
+		case member(next) && addingMethods[at(next+1)] && at(next+2) == "(":
+			how = usesMethod
+		case at(next) == "[" && src.tokens[next].match > 0 && isAssignment(at(src.tokens[next].match+1)):
+			how = usesIndex
+		case at(next) == "?." && at(next+1) == "[" && src.tokens[next+1].match > 0:
+			continue
+		case isAssignment(at(next)) && !declared && !(property && !member(i-1)):
+			how = usesAssign
+		case member(next) && isAssignment(at(next+2)) && at(next+1) != "length":
+			how = usesAssign // name.key = value
+		}
+		if how > 0 {
+			uses = append(uses, use{src.location(script, i, "adds to the holder"), how})
+		}
+	}
+	slices.SortStableFunc(uses, func(a, b use) int { return cmp.Compare(b.how, a.how) })
+	return uses
+}
+
+func isAssignment(text string) bool {
+	switch text {
+	case "=", "+=", "??=", "||=", "&&=":
+		return true
+	}
+	return false
+}
+
+// calls returns the calls in a script of one of the functions or methods in
+// names. accept is asked with the index of the opening parenthesis.
+func (p *Pass) calls(script string, names []string, role string, accept func(src *source, open int) bool) []Location {
+	src := p.file(script)
+	if src == nil {
+		return nil
+	}
+	var found []Location
+	for i, t := range src.tokens {
+		if i+1 >= len(src.tokens) || src.tokens[i+1].text != "(" || !slices.Contains(names, t.text) {
+			continue
+		}
+		if !js.IsIdentifierName(t.kind) || i > 0 && src.tokens[i-1].text == "function" {
+			continue
+		}
+		if accept(src, i+1) {
+			found = append(found, src.location(script, i, role))
+		}
+	}
+	return found
+}
+
+// spans reports whether the brackets opening at open contain the place l.
+func (src *source) spans(open int, l Location) bool {
+	end := src.tokens[open].match
+	at := src.offset(l.Line, l.Column)
+	return end > open && at > src.tokens[open].offset && at < src.tokens[end].offset
+}
+
+// argument returns the tokens of the n-th argument of the call opening at open.
+func (src *source) argument(open, n int) []token {
+	end := src.tokens[open].match
+	if end < 0 {
+		return nil
+	}
+	from, k := open+1, 0
+	for i := open + 1; i <= end; i++ {
+		switch src.tokens[i].text {
+		case "(", "[", "{":
+			if m := src.tokens[i].match; m > i && m < end {
+				i = m
+			}
+			continue
+		case ",":
+		default:
+			if i < end {
+				continue
+			}
+		}
+		if k == n {
+			return src.tokens[from:i]
+		}
+		k++
+		from = i + 1
+	}
+	return nil
+}
+
+// mentions reports whether tokens have the identifier name.
+func mentions(tokens []token, name string) bool {
+	return slices.ContainsFunc(tokens, func(t token) bool { return t.text == name && js.IsIdentifierName(t.kind) })
+}
+
+// isString reports whether tokens are just the string text.
+func isString(tokens []token, text string) bool {
+	return len(tokens) == 1 && tokens[0].kind == js.StringToken && strings.Trim(tokens[0].text, `'"`) == text
+}

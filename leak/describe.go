@@ -1,0 +1,313 @@
+package leak
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"heapsnap/heapsnap"
+)
+
+// A reference is how the program gets at an object: the variable or property
+// that it is in.
+type reference struct {
+	kind   string // variable, property, element, global; "" if nothing is known
+	name   string
+	script string        // where the variable's scope is written
+	owner  heapsnap.Node // the context, object or collection
+}
+
+// reference finds the best name for n: a variable of the user's code, then a
+// property, then an element of something that has a name.
+func (p *Pass) reference(n heapsnap.Node) reference {
+	best, bestRank := reference{owner: heapsnap.NoNode}, 100
+	for _, st := range p.holdersOf(n) {
+		r, rank := p.referenceBy(st)
+		if p.d.Cohort(st.From) > 0 {
+			rank += 20 // a survivor's view of it is no name for others
+		}
+		if rank < bestRank {
+			best, bestRank = r, rank
+		}
+	}
+	return best
+}
+
+func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
+	s := p.s
+	switch s.EdgeType(st.Edge) {
+	case heapsnap.ContextEdge:
+		script := p.contextScript(st.From)
+		r := reference{"variable", s.EdgeName(st.Edge), script, st.From}
+		if !userScript(script) {
+			return r, 4
+		}
+		if r.name == "this" {
+			return r, 6
+		}
+		return r, 0
+	case heapsnap.PropertyEdge:
+		name := s.EdgeName(st.Edge)
+		if name == "__proto__" || name == "constructor" {
+			return reference{"property", name, "", st.From}, 30
+		}
+		if strings.HasPrefix(s.RawName(st.From), "global") && s.Distance(st.From) <= 2 {
+			return reference{"global", name, "", st.From}, 1
+		}
+		if s.Type(st.From) == heapsnap.Closure {
+			return reference{"property", name, s.Script(st.From), st.From}, 3
+		}
+		return reference{"property", name, "", st.From}, 2
+	case heapsnap.ElementEdge:
+		return reference{"element", anyEntry, "", st.From}, 5
+	case heapsnap.InternalEdge, heapsnap.HiddenEdge:
+		switch s.Type(st.From) {
+		case heapsnap.Array:
+			return reference{"element", anyEntry, "", p.storageOwner(st.From)}, 6
+		case heapsnap.Object:
+			if p.isContext(st.From) && s.EdgeType(st.Edge) == heapsnap.HiddenEdge {
+				// Variables of blocks have no name in the heap.
+				return reference{"variable", "", p.contextScript(st.From), st.From}, 7
+			}
+		case heapsnap.Hidden:
+			if s.RawName(st.From) == "system / Cell" {
+				// A module's variable that another module imports.
+				return reference{"variable", "", "", st.From}, 8
+			}
+		}
+	}
+	return reference{owner: st.From}, 50
+}
+
+// anyEntry stands for one of many: elements, entries, list hops.
+const anyEntry = "[x]"
+
+// storageOwner returns the object that n is the storage of.
+func (p *Pass) storageOwner(n heapsnap.Node) heapsnap.Node {
+	const maxHops = 8
+	for range maxHops {
+		switch p.s.Type(n) {
+		case heapsnap.Array, heapsnap.Hidden:
+			n = p.s.Dominator(n)
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// class is the word for what n is.
+func (p *Pass) class(n heapsnap.Node) string {
+	s := p.s
+	switch s.Type(n) {
+	case heapsnap.Closure:
+		return "function " + p.functionName(n)
+	case heapsnap.Object:
+		if p.isContext(n) {
+			if script := p.contextScript(n); script != "" {
+				return "scope in " + shortScript(script)
+			}
+			return "scope"
+		}
+		if s.RawName(n) == "Object" {
+			return "Object"
+		}
+	case heapsnap.Synthetic:
+		if n == s.Root() {
+			return "(root)"
+		}
+	}
+	return s.RawName(n)
+}
+
+// describe names an object as a person would: class, and the variable or
+// property it is in.
+func (p *Pass) describe(n heapsnap.Node) Object {
+	o := Object{Class: p.class(n), ID: p.s.ID(n)}
+	o.Name = o.Class
+	if p.isContext(n) {
+		return o
+	}
+	if name := p.referenceName(n, 3); name != "" {
+		o.Name = o.Class + " " + name
+	}
+	return o
+}
+
+// referenceName is `"feed" in app.js` for a variable, `.sessions of Registry
+// "registry" in app.js` for a property, at most depth objects up.
+func (p *Pass) referenceName(n heapsnap.Node, depth int) string {
+	r := p.reference(n)
+	switch r.kind {
+	case "variable":
+		switch {
+		case r.name == "":
+			if userScript(r.script) {
+				return "in a variable of " + shortScript(r.script)
+			}
+			return ""
+		case r.script == "":
+			return fmt.Sprintf("%q", r.name)
+		}
+		return fmt.Sprintf("%q in %s", r.name, shortScript(r.script))
+	case "global":
+		return fmt.Sprintf("globalThis.%s", r.name)
+	case "property":
+		if depth == 0 {
+			return "." + r.name
+		}
+		owner := p.class(r.owner)
+		if more := p.referenceName(r.owner, depth-1); more != "" {
+			owner += " " + more
+		}
+		return fmt.Sprintf(".%s of %s", r.name, owner)
+	case "element":
+		if depth == 0 {
+			return ""
+		}
+		owner := p.class(r.owner)
+		if more := p.referenceName(r.owner, depth-1); more != "" {
+			owner += " " + more
+		}
+		return "in " + owner
+	}
+	return ""
+}
+
+// shortScript is the last part of a script's name.
+func shortScript(script string) string {
+	if !userScript(script) {
+		return script
+	}
+	return filepath.Base(script)
+}
+
+// userHeld reports whether user code has n in a variable or a property that
+// leads to one, and not only Node's own modules.
+func (p *Pass) userHeld(n heapsnap.Node) bool {
+	const maxHops = 6
+	for range maxHops {
+		if p.isContext(n) {
+			return userScript(p.contextScript(n))
+		}
+		r := p.reference(n)
+		switch r.kind {
+		case "variable":
+			return userScript(r.script)
+		case "global":
+			return true
+		case "property", "element":
+			if l := p.s.Location(r.owner); l != nil && userScript(l.Script) {
+				return true // an instance of the user's class
+			}
+			n = r.owner
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// scripts returns the user's scripts in which something about n could be
+// written, nearest first: the scope of its variable, the class of the object
+// it is a property of, the places of entries, and then all others.
+func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
+	var all []string
+	add := func(script string) {
+		if userScript(script) && !slices.Contains(all, script) {
+			all = append(all, script)
+		}
+	}
+	at := n
+	const maxHops = 4
+	for range maxHops {
+		if l := p.s.Location(at); l != nil {
+			add(l.Script)
+		}
+		r := p.reference(at)
+		add(r.script)
+		if r.owner == heapsnap.NoNode || r.kind == "" || r.kind == "variable" || r.kind == "global" {
+			break
+		}
+		at = r.owner
+	}
+	if p.isContext(n) {
+		add(p.contextScript(n))
+	}
+	for _, pl := range p.places(entries, "") {
+		add(pl.File)
+	}
+	var rest []string
+	for _, script := range p.s.Scripts() {
+		if userScript(script) {
+			rest = append(rest, script)
+		}
+	}
+	slices.SortFunc(rest, func(a, b string) int {
+		if x, y := strings.Contains(a, "/node_modules/"), strings.Contains(b, "/node_modules/"); x != y {
+			if x {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(a, b)
+	})
+	for _, script := range rest {
+		add(script)
+	}
+	return all
+}
+
+// addersOf returns the lines that add to holder under the site's label.
+func (p *Pass) addersOf(holder heapsnap.Node, label string, entries []heapsnap.Node) []Location {
+	const maxFiles = 300 // of a large program; nearest come first
+	name, property := label, true
+	if label == anyEntry {
+		r := p.reference(holder)
+		if r.kind == "element" {
+			return nil
+		}
+		name, property = r.name, r.kind == "property" || r.kind == "global"
+	} else if p.isContext(holder) {
+		property = false
+	}
+	scripts := p.scripts(holder, entries)
+	for _, script := range scripts[:min(len(scripts), maxFiles)] {
+		uses := p.adders(script, name, property)
+		if len(uses) == 0 {
+			continue
+		}
+		// Assignments to a collection's variable start it anew; where something
+		// adds to it, they are not what is looked for.
+		best := uses[0].how
+		var found []Location
+		for _, u := range uses {
+			if u.how >= min(best, usesIndex) {
+				found = append(found, u.Location)
+			}
+		}
+		return p.preferConstructors(found, entries)
+	}
+	return nil
+}
+
+// preferConstructors puts lines first that make an object of the survivors'
+// class.
+func (p *Pass) preferConstructors(found []Location, entries []heapsnap.Node) []Location {
+	if len(found) < 2 || len(entries) == 0 {
+		return found
+	}
+	made := "new " + p.s.RawName(entries[len(entries)-1])
+	slices.SortStableFunc(found, func(a, b Location) int {
+		return strings.Count(p.codeOf(b), made) - strings.Count(p.codeOf(a), made)
+	})
+	return found
+}
+
+func (p *Pass) codeOf(l Location) string {
+	if src := p.file(l.File); src != nil {
+		return src.line(l.Line)
+	}
+	return ""
+}

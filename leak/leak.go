@@ -1,0 +1,199 @@
+// Package leak explains growth: given a site that package diff found, a rule
+// says what kind of thing holds the survivors, which line of the program adds
+// to it, and how to mend that. A rule cannot invent a leak, as it is only
+// asked about growth that is there; and growth that no rule knows is told by
+// the last rule, "growth", with holder, path and line all the same.
+//
+// The types to know are [Rule], [Pass], which a rule looks around with, and
+// [Finding]. To add a rule, add a file with a value of type Rule, name it in
+// [Rules], and give it a leaking and a repaired program under fixtures/.
+package leak
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"heapsnap/diff"
+	"heapsnap/heapsnap"
+)
+
+// A Rule knows one kind of leak. Its texts are the documentation of the kind.
+type Rule struct {
+	Name   string // as in reports and `heapsnap explain`
+	Title  string // what goes wrong, one line
+	Cause  string // why programs do this
+	Sign   string // how it shows in a heap
+	Fix    string // what to do
+	Before string // JavaScript that leaks
+	After  string // the same, repaired
+	Links  []string
+
+	// explain returns what holder, one of the site's holders, is to this rule,
+	// or nil if it is none of its business.
+	explain func(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim
+}
+
+// Rules returns all rules, by name.
+func Rules() []Rule {
+	rules := []Rule{cacheRule, closureRule, growthRule, listenerRule, timerRule}
+	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
+	return rules
+}
+
+// How specific a claim is; the most specific one explains the site.
+const (
+	fallback  = 1 // any growth
+	container = 2 // a collection of the language
+	content   = 3 // a collection, and what is in it matters more
+	mechanism = 4 // a mechanism of Node with its own way to let go
+)
+
+// A claim is a rule's explanation of a site through one holder.
+type claim struct {
+	specific int
+	title    string
+	holder   Object // as a person names it: the emitter, not its array
+	node     heapsnap.Node
+	entries  []int  // per round: what a person counts, nil for the site's own
+	unit     string // what is counted, plural: "listeners"
+	where    []Location
+	sample   []string
+	evidence []string
+	fix      string
+	identity []string      // parts of the fingerprint, free of ids and sizes
+	survivor heapsnap.Node // a typical survivor, the end of the path
+}
+
+// A Finding is one leak, explained.
+type Finding struct {
+	Rule        string
+	Title       string
+	Site        *diff.GrowthSite
+	Holder      Object
+	Also        []Object // other objects that must let go too
+	Path        []Hop
+	Location    *Location // nil if nothing gave a line
+	Locations   []Location
+	Entries     []int  // per round
+	Unit        string // of Entries
+	Sample      []string
+	Evidence    []string
+	Fix         string
+	Fingerprint string
+}
+
+// An Object is a heap object in words.
+type Object struct {
+	Class string
+	ID    heapsnap.ObjectID
+	Name  string // PriceFeed "feed", event "price"
+}
+
+// A Location is a line of the program. Line and Column are 1-based.
+type Location struct {
+	Function string
+	File     string // as the target saw it
+	Line     int
+	Column   int
+	Role     string // what the line does: "adds to the holder", "listener", ...
+	Code     string // its text, if the file could be read
+}
+
+// A Hop of a retaining path: Edge leads to Node. The first has no Edge.
+type Hop struct {
+	Edge string
+	Node string
+	ID   heapsnap.ObjectID
+}
+
+// Options are what an explanation may use besides the heap.
+type Options struct {
+	// Source returns the text of a script by the name V8 has for it; nil reads
+	// files. An error means that there is no source: lines are then told
+	// without code, and only where the heap itself knows them.
+	Source func(script string) ([]byte, error)
+}
+
+// Run explains every site of d that is a leak or growth, most harmful first.
+func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
+	p := newPass(d, opts)
+	var findings []Finding
+	for _, g := range d.Sites {
+		if g.Judgement != diff.Leak && g.Judgement != diff.Growth {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		findings = append(findings, p.explain(g))
+	}
+	return findings, nil
+}
+
+// explain asks all rules about all holders of a site. The most specific claim
+// wins; among equals the holder of the user's own code, then the site's order.
+func (p *Pass) explain(g *diff.GrowthSite) Finding {
+	type answer struct {
+		rule *Rule
+		c    *claim
+		user bool
+	}
+	const maxHolders = 8 // more are alike
+	var best *answer
+	rules := Rules()
+	byHolder := map[heapsnap.Node]*answer{}
+	for _, holder := range g.Holders[:min(len(g.Holders), maxHolders)] {
+		user := p.userHeld(holder)
+		for i := range rules {
+			c := rules[i].explain(p, g, holder)
+			if c == nil {
+				continue
+			}
+			a := &answer{&rules[i], c, user}
+			if old := byHolder[holder]; old == nil || c.specific > old.c.specific {
+				byHolder[holder] = a
+			}
+			if best == nil || c.specific > best.c.specific || c.specific == best.c.specific && user && !best.user {
+				best = a
+			}
+		}
+	}
+	c := best.c
+	f := Finding{
+		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit,
+		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
+	}
+	if f.Entries == nil {
+		f.Entries, f.Unit = g.Count, "objects"
+	}
+	for _, holder := range g.Holders {
+		if a := byHolder[holder]; a != nil && a.c.holder.ID != c.holder.ID && len(f.Also) < maxHolders &&
+			!slices.ContainsFunc(f.Also, func(o Object) bool { return o.ID == a.c.holder.ID }) {
+			f.Also = append(f.Also, a.c.holder)
+		}
+	}
+	f.Path = p.path(c.node, c.survivor)
+	for i := range c.where {
+		p.addCode(&c.where[i])
+	}
+	if len(c.where) > 0 {
+		f.Location, f.Locations = &c.where[0], c.where[1:]
+	}
+	f.Fingerprint = fingerprint(best.rule.Name, c.identity)
+	return f
+}
+
+// fingerprint is equal for the same leak in another run, process or machine:
+// it is made of names, never of ids, sizes or lines.
+func fingerprint(rule string, identity []string) string {
+	h := sha256.New()
+	h.Write([]byte(rule))
+	for _, part := range identity {
+		h.Write([]byte{0})
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}

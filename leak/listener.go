@@ -1,0 +1,282 @@
+package leak
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"heapsnap/diff"
+	"heapsnap/heapsnap"
+)
+
+var listenerRule = Rule{
+	Name:  "listener",
+	Title: "Listeners are added and never removed",
+	Cause: "Every request, connection or job adds a listener to something that lives longer: a shared EventEmitter, an " +
+		"AbortSignal, the process. The listener keeps everything its function refers to.",
+	Sign: "An emitter's _events (an EventTarget's list of Listener objects) has functions of every round, written in one place.",
+	Fix: "Remove the listener when its owner ends: keep the function and call off (removeEventListener), or pass " +
+		"{ signal } and abort it. For once(), remove it when the event can no longer come.",
+	Before: `server.on('request', (req, res) => {
+  feed.on('price', (p) => res.write(p));            // stays when the response is done
+});`,
+	After: `server.on('request', (req, res) => {
+  const send = (p) => res.write(p);
+  feed.on('price', send);
+  res.on('close', () => feed.off('price', send));
+});`,
+	Links: []string{
+		"https://nodejs.org/api/events.html#emitterremovelistenereventname-listener",
+		"https://nodejs.org/api/events.html#eventtargetaddeventlistenertype-listener-options",
+	},
+	explain: explainListener,
+}
+
+// A subscription is a list of listeners for one event of one object.
+type subscription struct {
+	target heapsnap.Node // the emitter
+	event  string        // "" if there are many
+	once   bool
+	dom    bool // addEventListener, not on
+}
+
+func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	sub, ok := p.emitterOf(holder)
+	if !ok {
+		if sub, ok = p.eventTargetOf(holder); !ok {
+			return nil
+		}
+	}
+	listeners := p.listenersOf(g, holder, sub)
+	closures := p.closures(listeners)
+	if len(closures) == 0 {
+		return nil
+	}
+	o := p.describe(sub.target)
+	event := fmt.Sprintf("%q", sub.event)
+	if sub.event == "" {
+		event = "many events"
+	}
+	c := &claim{
+		specific: mechanism,
+		title:    fmt.Sprintf("listeners for %s on %s are added and never removed", event, o.Name),
+		holder:   o,
+		node:     holder,
+		entries:  p.count(listeners),
+		unit:     "listeners",
+		identity: []string{o.Name, sub.event},
+		survivor: closures[len(closures)*3/4],
+	}
+	c.holder.Name = fmt.Sprintf("%s, event %s", o.Name, event)
+	for _, pl := range p.places(closures, "listener") {
+		c.where = append(c.where, p.registration(pl, sub)...)
+	}
+	c.where = compactLocations(c.where)
+	if captured := p.captured(closures[len(closures)-1]); captured != "" {
+		c.evidence = append(c.evidence, captured)
+	}
+	off := "off"
+	if sub.dom {
+		off = "removeEventListener"
+	}
+	name := p.shortName(sub.target)
+	if name == "" || strings.HasPrefix(name, ".") {
+		name = strings.ToLower(p.class(sub.target)[:1]) + p.class(sub.target)[1:] + name
+	}
+	c.fix = fmt.Sprintf("Keep the function in a variable and call %s.%s(%s, fn) when the request, connection or job ends", name, off, event)
+	if sub.dom {
+		c.fix += ", or pass { signal } and abort it."
+	} else {
+		c.fix += "; or listen on something that ends with it."
+	}
+	return c
+}
+
+// emitterOf recognises an EventEmitter's lists. lib/events.js: _events maps a
+// name to one function or to an array of them (Node 18 to 26).
+func (p *Pass) emitterOf(holder heapsnap.Node) (subscription, bool) {
+	isEvents := func(n heapsnap.Node) heapsnap.Node {
+		for from, e := range p.s.Retainers(n) {
+			if p.s.EdgeType(e) == heapsnap.PropertyEdge && p.s.EdgeName(e) == "_events" {
+				return from
+			}
+		}
+		return heapsnap.NoNode
+	}
+	if target := isEvents(holder); target != heapsnap.NoNode {
+		return subscription{target: target}, true
+	}
+	if p.s.Property(holder, "_events") != heapsnap.NoNode {
+		return subscription{}, false
+	}
+	for from, e := range p.s.Retainers(holder) {
+		if p.s.EdgeType(e) != heapsnap.PropertyEdge {
+			continue
+		}
+		if target := isEvents(from); target != heapsnap.NoNode {
+			return subscription{target: target, event: p.s.EdgeName(e)}, true
+		}
+	}
+	return subscription{}, false
+}
+
+// eventTargetOf recognises an EventTarget's list. lib/internal/event_target.js:
+// the property [kEvents] is a Map of event name to a root { size, next }, from
+// which Listener objects hang in a list (Node 18 to 26).
+func (p *Pass) eventTargetOf(holder heapsnap.Node) (subscription, bool) {
+	s := p.s
+	root := holder
+	const maxHops = 100_000 // listeners before this one
+	for range maxHops {
+		previous := s.Property(root, "previous")
+		if previous == heapsnap.NoNode || s.Property(previous, "next") == heapsnap.NoNode {
+			break
+		}
+		root = previous
+	}
+	var table heapsnap.Node = heapsnap.NoNode
+	event := ""
+	if s.Type(root) == heapsnap.Object && strings.HasSuffix(s.RawName(root), "Map") {
+		table = root
+	} else {
+		if s.Property(root, "next") == heapsnap.NoNode {
+			return subscription{}, false
+		}
+		for from := range s.Retainers(root) {
+			if s.Type(from) != heapsnap.Array {
+				continue
+			}
+			if owner := p.storageOwner(from); s.Type(owner) == heapsnap.Object && strings.HasSuffix(s.RawName(owner), "Map") {
+				table = owner
+				_, items := p.contents(owner)
+				for _, it := range items {
+					if it.value == root {
+						event = strings.Trim(it.key, `"`)
+					}
+				}
+			}
+		}
+	}
+	if table == heapsnap.NoNode {
+		return subscription{}, false
+	}
+	for from, e := range s.Retainers(table) {
+		if s.EdgeType(e) == heapsnap.PropertyEdge && strings.Contains(s.EdgeName(e), "kEvents") {
+			return subscription{target: from, event: event, dom: true}, true
+		}
+	}
+	return subscription{}, false
+}
+
+// listenersOf returns the surviving listeners of a subscription.
+func (p *Pass) listenersOf(g *diff.GrowthSite, holder heapsnap.Node, sub subscription) []heapsnap.Node {
+	var all []heapsnap.Node
+	if !sub.dom {
+		if holder == g.Holder {
+			return g.Entries
+		}
+		for e := range p.s.Edges(holder) {
+			if t := p.s.EdgeType(e); t == heapsnap.ElementEdge || t == heapsnap.PropertyEdge {
+				if to := p.s.To(e); p.d.Cohort(to) > 0 {
+					all = append(all, to)
+				}
+			}
+		}
+		return all
+	}
+	for n := p.s.Property(holder, "next"); n != heapsnap.NoNode; n = p.s.Property(n, "next") {
+		if p.d.Cohort(n) > 0 {
+			all = append(all, n)
+		}
+	}
+	if len(all) == 0 { // the Map, or a list that cannot be walked
+		return g.Entries
+	}
+	return all
+}
+
+// registration returns the line that registers the listener at pl, if the
+// source shows one, and the listener's own line.
+func (p *Pass) registration(pl place, sub subscription) []Location {
+	methods := []string{"on", "addListener", "once", "prependListener", "prependOnceListener"}
+	if sub.dom {
+		methods = []string{"addEventListener"}
+	}
+	scripts := p.scripts(sub.target, nil)
+	scripts = append([]string{pl.File}, slices.DeleteFunc(scripts, func(s string) bool { return s == pl.File })...)
+	const maxFiles = 50
+	isEvent := func(src *source, open int) bool {
+		return sub.event == "" || isString(src.argument(open, 0), sub.event)
+	}
+	// Best the call that contains the function, then one that names it, then
+	// any for this event.
+	around := p.calls(pl.File, methods, "adds the listener", func(src *source, open int) bool {
+		return src.spans(open, pl.Location)
+	})
+	if len(around) > 0 {
+		return append(around[len(around)-1:], pl.Location)
+	}
+	for _, script := range scripts[:min(len(scripts), maxFiles)] {
+		named := p.calls(script, methods, "adds the listener", func(src *source, open int) bool {
+			return isEvent(src, open) && pl.Function != "(anonymous)" && mentions(src.argument(open, 1), pl.Function)
+		})
+		if len(named) > 0 {
+			return append(named, pl.Location)
+		}
+	}
+	if sub.event != "" {
+		for _, script := range scripts[:min(len(scripts), maxFiles)] {
+			any := p.calls(script, methods, "adds the listener", func(src *source, open int) bool {
+				arg := src.argument(open, 1)
+				// A function written here would be the listener itself.
+				return isEvent(src, open) && !slices.ContainsFunc(arg, func(t token) bool { return t.text == "=>" || t.text == "function" })
+			})
+			if len(any) > 0 {
+				return append(any, pl.Location)
+			}
+		}
+	}
+	return []Location{pl.Location}
+}
+
+// compactLocations drops repeated lines.
+func compactLocations(all []Location) []Location {
+	var out []Location
+	for _, l := range all {
+		if !slices.ContainsFunc(out, func(o Location) bool { return o.File == l.File && o.Line == l.Line }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// captured says which variable of a function's scope keeps most alive.
+func (p *Pass) captured(closure heapsnap.Node) string {
+	name, bytes := p.largestVariable(closure)
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("each function keeps its variable %q alive, about %d bytes", name, bytes)
+}
+
+// largestVariable returns the survivor variable that a closure's scopes retain
+// most through.
+func (p *Pass) largestVariable(closure heapsnap.Node) (name string, bytes uint64) {
+	const maxScopes = 5
+	ctx := p.s.Internal(closure, "context")
+	for range maxScopes {
+		if ctx == heapsnap.NoNode || !p.isContext(ctx) || p.d.Cohort(ctx) == 0 {
+			break
+		}
+		for e := range p.s.Edges(ctx) {
+			if p.s.EdgeType(e) != heapsnap.ContextEdge {
+				continue
+			}
+			if to := p.s.To(e); p.d.Cohort(to) > 0 && p.s.RetainedSize(to) > bytes {
+				name, bytes = p.s.EdgeName(e), p.s.RetainedSize(to)
+			}
+		}
+		ctx = p.s.Internal(ctx, "previous")
+	}
+	return name, bytes
+}

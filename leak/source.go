@@ -1,0 +1,239 @@
+package leak
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/tdewolff/parse/v2"
+	"github.com/tdewolff/parse/v2/js"
+)
+
+// readScript reads a script that V8 names by a path or a file URL.
+func readScript(script string) ([]byte, error) {
+	path := script
+	if strings.HasPrefix(script, "file://") {
+		u, err := url.Parse(script)
+		if err != nil {
+			return nil, err
+		}
+		path = u.Path
+	}
+	if !strings.HasPrefix(path, "/") {
+		return nil, fmt.Errorf("%s: not a file", script)
+	}
+	return os.ReadFile(path)
+}
+
+// source is a script as tokens, with white space and comments left out.
+type source struct {
+	text   []byte
+	lines  []int // offset of each line's first byte
+	tokens []token
+}
+
+type token struct {
+	kind   js.TokenType
+	text   string
+	offset int
+	match  int    // of a bracket: index of its partner, -1 without
+	within string // name of the function around it
+}
+
+// file returns the tokens of a script, or nil if there is no source.
+func (p *Pass) file(script string) *source {
+	if src, ok := p.files[script]; ok {
+		return src
+	}
+	p.files[script] = nil
+	text, err := p.opts.Source(script)
+	if err != nil || len(text) == 0 {
+		return nil
+	}
+	src := tokenize(text)
+	p.files[script] = src
+	return src
+}
+
+func tokenize(text []byte) *source {
+	src := &source{text: text, lines: []int{0}}
+	for i, c := range text {
+		if c == '\n' {
+			src.lines = append(src.lines, i+1)
+		}
+	}
+	// The lexer works in place and cannot tell a division from a regular
+	// expression: what stands before decides.
+	lex := js.NewLexer(parse.NewInputBytes(bytes.Clone(text)))
+	offset := 0
+	for {
+		kind, data := lex.Next()
+		if kind == js.ErrorToken {
+			break
+		}
+		if (kind == js.DivToken || kind == js.DivEqToken) && src.regexpNext() {
+			kind, data = lex.RegExp()
+			if kind == js.ErrorToken {
+				break
+			}
+		}
+		switch kind {
+		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
+		default:
+			src.tokens = append(src.tokens, token{kind: kind, text: string(data), offset: offset, match: -1})
+		}
+		offset += len(data)
+	}
+	src.matchBrackets()
+	src.nameFunctions()
+	return src
+}
+
+// regexpNext reports whether a slash behind the last token begins a regular
+// expression.
+func (src *source) regexpNext() bool {
+	if len(src.tokens) == 0 {
+		return true
+	}
+	switch t := src.tokens[len(src.tokens)-1]; t.text {
+	case ")", "]", "}":
+		return false
+	case "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield":
+		return true
+	default:
+		return !(js.IsIdentifier(t.kind) || js.IsNumeric(t.kind) || t.kind == js.StringToken || t.kind == js.TemplateToken ||
+			t.kind == js.TemplateEndToken || t.kind == js.PrivateIdentifierToken || t.kind == js.RegExpToken || js.IsReservedWord(t.kind))
+	}
+}
+
+func (src *source) matchBrackets() {
+	var open []int
+	for i, t := range src.tokens {
+		switch t.text {
+		case "(", "[", "{":
+			if t.kind != js.StringToken {
+				open = append(open, i)
+			}
+		case ")", "]", "}":
+			if len(open) > 0 {
+				o := open[len(open)-1]
+				open = open[:len(open)-1]
+				src.tokens[o].match, src.tokens[i].match = i, o
+			}
+		}
+	}
+}
+
+// nameFunctions notes for every token the function it stands in.
+func (src *source) nameFunctions() {
+	type scope struct {
+		end  int
+		name string
+	}
+	var scopes []scope
+	for i := range src.tokens {
+		for len(scopes) > 0 && i > scopes[len(scopes)-1].end {
+			scopes = scopes[:len(scopes)-1]
+		}
+		if len(scopes) > 0 {
+			src.tokens[i].within = scopes[len(scopes)-1].name
+		}
+		t := src.tokens[i]
+		if t.text != "{" || t.match < 0 || i == 0 {
+			continue
+		}
+		if name, ok := src.functionBefore(i); ok {
+			scopes = append(scopes, scope{t.match, name})
+		}
+	}
+}
+
+// functionBefore returns the name of the function whose body opens at i.
+func (src *source) functionBefore(i int) (string, bool) {
+	at := func(k int) string {
+		if k < 0 || k >= len(src.tokens) {
+			return ""
+		}
+		return src.tokens[k].text
+	}
+	k := i - 1
+	arrow := at(k) == "=>"
+	if arrow {
+		k--
+	}
+	if at(k) == ")" {
+		if k = src.tokens[k].match; k < 0 {
+			return "", false
+		}
+		k--
+	} else if !arrow {
+		return "", false
+	} else {
+		k-- // x => {
+	}
+	if arrow {
+		if at(k) == "async" {
+			k--
+		}
+		if at(k) == "=" || at(k) == ":" {
+			return at(k - 1), true
+		}
+		return "(anonymous)", true
+	}
+	switch name := at(k); name {
+	case "if", "for", "while", "switch", "catch", "with", "await":
+		return "", false
+	case "function", "*":
+		if at(k-1) == "=" || at(k-1) == ":" {
+			return at(k - 2), true
+		}
+		return "(anonymous)", true
+	case "":
+		return "", false
+	default:
+		if t := src.tokens[k]; js.IsIdentifierName(t.kind) || t.kind == js.PrivateIdentifierToken || t.text == "]" {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// location returns where token i stands.
+func (src *source) location(script string, i int, role string) Location {
+	t := src.tokens[i]
+	line, _ := slices.BinarySearch(src.lines, t.offset+1)
+	return Location{Function: t.within, File: script, Line: line, Column: t.offset - src.lines[line-1] + 1, Role: role}
+}
+
+// line returns the text of a line, or "".
+func (src *source) line(n int) string {
+	if n < 1 || n > len(src.lines) {
+		return ""
+	}
+	end := len(src.text)
+	if n < len(src.lines) {
+		end = src.lines[n] - 1
+	}
+	return strings.TrimSpace(string(src.text[src.lines[n-1]:end]))
+}
+
+// addCode fills in the line's text.
+func (p *Pass) addCode(l *Location) {
+	const tooLong = 400 // a minified line helps nobody
+	if src := p.file(l.File); src != nil {
+		if text := src.line(l.Line); len(text) <= tooLong {
+			l.Code = text
+		}
+	}
+}
+
+// offset returns the offset of a 1-based line and column.
+func (src *source) offset(line, column int) int {
+	if line < 1 || line > len(src.lines) {
+		return -1
+	}
+	return src.lines[line-1] + column - 1
+}
