@@ -153,9 +153,9 @@ func clipCode(line string, at, max int) (code string, caret int) {
 	return code, caret
 }
 
-// wrap breaks printable text into lines of at most max columns. A word that
+// Wrap breaks printable text into lines of at most max columns. A word that
 // is longer is broken too, unless it is a path.
-func wrap(s string, max int) []string {
+func Wrap(s string, max int) []string {
 	isPath := func(word string) bool {
 		return strings.ContainsAny(word, `/\`) && !strings.ContainsAny(word, "<>{}|&*") && !strings.Contains(word, `\x`)
 	}

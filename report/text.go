@@ -86,7 +86,7 @@ func (p *page) prose(indent int, mark string, s style, text string) {
 
 func (p *page) marked(indent int, mark string, ms, s style, text string) {
 	in := indent + columns(mark)
-	lines := wrap(clip(text, maxProse), p.width-in)
+	lines := Wrap(clip(text, maxProse), p.width-in)
 	if len(lines) == 0 {
 		lines = []string{""}
 	}
@@ -342,7 +342,7 @@ func (p *page) growth(indent int, f *Finding) {
 	}
 	unit := "entries"
 	if s.Unit != "" {
-		unit = clip(s.Unit, 16)
+		unit = clip(s.Unit, 24)
 		if p.narrow() {
 			unit = clip(s.Unit, 10)
 		}

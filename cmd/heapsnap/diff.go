@@ -10,6 +10,7 @@ import (
 	"heapsnap/cdp"
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/leak"
 	"heapsnap/report"
 )
 
@@ -84,8 +85,13 @@ func (a *app) diffFiles(ctx context.Context, paths []string) (*report.Report, er
 	if err != nil {
 		return nil, err
 	}
+	line.show("explaining")
+	found, err := leak.Run(ctx, d, leak.Options{})
+	if err != nil {
+		return nil, err
+	}
 	r.Warnings = append(r.Warnings, last.Warnings()...)
-	fillGrowth(r, d)
+	fill(r, d, found)
 	return r, nil
 }
 

@@ -185,6 +185,8 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"snapshots of two processes", "diff other.heapsnapshot sidecar.heapsnapshot", 2, "only snapshots of one process"},
 		{"snapshots of two modes", "diff numeric.heapsnapshot sidecar.heapsnapshot", 2, "in the same way"},
 
+		{"unknown rule", "explain frobnicate", 2, `no rule is called "frobnicate": there are cache, `},
+
 		{"unknown format", "summary --format xml good.heapsnapshot", 2, `format "xml" is unknown`},
 		{"plot of a summary", "summary --format svg good.heapsnapshot", 2, "not for this command"},
 		{"output without a format", "summary -o report.json good.heapsnapshot", 2, "want FORMAT=PATH"},
@@ -430,6 +432,8 @@ func TestHelpAndVersion(t *testing.T) {
 		{"help", "capture"},
 		{"help exit-codes", "124  --timeout was over"},
 		{"capture --help", "--pid"},
+		{"explain", "listener  "},
+		{"explain listener", "What to do"},
 		{"version", "heapsnap "},
 		{"version --format json", `"command": "version"`},
 		{"completion bash", "complete"},

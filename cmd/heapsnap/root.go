@@ -135,6 +135,7 @@ never freed, who holds them, and which line to look at.`,
 		newDiff(a),
 		newCapture(a),
 		newTargets(a),
+		newExplain(a),
 		newVersion(a),
 		newExitCodesTopic(),
 	)
