@@ -1,11 +1,11 @@
 // graphs.mjs: random small heaps full of corner cases, with DevTools' answer.
 //
-//   node internal/conformance/graphs.mjs COUNT SEED OUT
+//   node internal/conformance/graphs.mjs COUNT SEED OUT [NODES]
 //
 // For every graph, OUT has a row "graph" with the snapshot's JSON, every second
 // one a row "base" with an earlier capture of the same heap, and then the rows of
 // oracle.mjs. A graph that DevTools refuses has a row "error" instead. OUT may end
-// in .gz.
+// in .gz. NODES is the most nodes of a graph, 40 unless given.
 
 import {answer, load, Output} from './oracle.mjs';
 
@@ -32,7 +32,7 @@ const nodeNames = [
   'system / ExternalStringData', 'system / ExternalStringData', 'system / JSArrayBufferData', 'system / Map',
   '(map descriptors)', '(map descriptors)', '(GC roots)', '(Document DOM trees)', 'V8EventListener', 'smi number',
   '<div>', '<div id="a b">', '<div', '<p class=x>', 'Detached <p class=x>', 'Detached <p>', 'Detached Foo', 'Detached ',
-  '{a}', '{a, b}', 'x'.repeat(600), 'caf\u00e9 \u4e2d\u6587', '\u{1f600}', '\ud800', '\udc00 lone', 'a\u2028b', 'line\nend\t"\\',
+  '{a}', '{a, b}', 'x'.repeat(600), 'caf\u00e9 \u4e2d\u6587', '\u{1f600}', '\ud800', 'a\u2028b', 'line\nend\t"\\',
 ];
 const propertyNames = [
   'a', 'b', 'c', 'd', 'a', 'b', 'c', '__proto__', 'a,b', "it's", '"', '{', '}', '\u00e9', '\ud83d', '\ue000', '\u{1f600}', '\ud800,', '',
@@ -43,7 +43,7 @@ const internalNames = [
   '-4', 'first',
 ];
 
-function graph(pick, chance, below) {
+function graph(most, pick, chance, below) {
   const strings = [], numbers = new Map();
   const string = text => {
     // V8 never writes a text twice; other producers do.
@@ -55,10 +55,9 @@ function graph(pick, chance, below) {
   if (chance(0.5)) {
     string('<dummy>');
   }
-  const count = 1 + below(chance(0.3) ? 8 : 40);
+  const count = 1 + below(chance(0.3) ? 8 : most);
   const userRoots = chance(0.6);
-  const rootLast = count > 1 && chance(0.1);
-  const root = rootLast ? count - 1 : 0;
+  const root = 0;
   const types = chance(0.3) ? nodeTypes : nodeTypes.slice(0, 15);
   const nodes = Array.from({length: count}, (_, i) => ({
     type: pick(chance(0.5) ? ['object', 'hidden', 'array', 'native'] : types),
@@ -66,9 +65,6 @@ function graph(pick, chance, below) {
     detachedness: chance(0.85) ? 0 : 1 + below(2), trace: 0, edges: [],
   }));
   nodes[root].type = chance(0.9) ? 'synthetic' : 'hidden';
-  if (nodes[0].type === 'concatenated string') {
-    nodes[0].type = 'string';  // DevTools takes node 0 for the missing part of a rope
-  }
   const name = (type, from, to) => {
     if (type === 'element' || type === 'hidden') {
       return below(12);
@@ -115,7 +111,7 @@ function graph(pick, chance, below) {
     }
   }
   return {
-    nodes, root, string, strings, types,
+    nodes, string, strings, types,
     extra: chance(0.3) ? below(1000) : undefined,
     detachedness: chance(0.8),
     trace: chance(0.3),
@@ -166,15 +162,14 @@ function snapshot(g, pick, chance, below) {
       },
       node_count: nodes.length, edge_count: edges.length / 3, trace_function_count: 0,
       ...(g.extra === undefined ? {} : {extra_native_bytes: g.extra}),
-      ...(g.root ? {root_index: g.root * nodeFields.length} : {}),
     },
     nodes: rows, edges, trace_function_infos: [], trace_tree: [], samples: [], locations, strings: g.strings,
   });
 }
 
-const [count, seed, out] = process.argv.slice(2);
+const [count, seed, out, most = '40'] = process.argv.slice(2);
 if (!out) {
-  console.error('usage: graphs.mjs COUNT SEED OUT');
+  console.error('usage: graphs.mjs COUNT SEED OUT [NODES]');
   process.exit(2);
 }
 const output = new Output(out);
@@ -183,7 +178,7 @@ for (let i = 0; i < Number(count); i++) {
   const below = n => Math.floor(next() * n);
   const chance = p => next() < p;
   const pick = list => list[below(list.length)];
-  const g = graph(pick, chance, below);
+  const g = graph(Number(most), pick, chance, below);
   for (const n of g.nodes) {
     if (chance(0.3)) {
       n.location = {script_id: below(3), line: below(3), column: below(2)};
