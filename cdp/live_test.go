@@ -85,13 +85,16 @@ func TestLiveCaptureSettleMemoryScripts(t *testing.T) {
 		globalThis.garbage = () => { for (let i = 0; i < 1e5; i++) new Array(10); };
 		globalThis.finalized = 0;
 		const registry = new FinalizationRegistry(() => { globalThis.finalized++; });
-		globalThis.drop = () => { for (let i = 0; i < 20; i++) registry.register({}, i); };
+		globalThis.drop = () => {
+			for (let i = 0; i < 20; i++) registry.register({}, i);
+			setTimeout(() => setImmediate(() => { globalThis.late = true; }), 100);
+		};
 		globalThis.fails = async () => { await null; throw new TypeError('no such load'); };
 		setInterval(() => { debugger; }, 5);
 		//# sourceMappingURL=app.mjs.map`)
 	eachNode(t, func(t *testing.T, node string) {
 		l, s := launch(t, node, path)
-		ctx := deadline(t, 120*time.Second)
+		ctx := deadline(t, 60*time.Second)
 		await(t, "the program", func() bool { return s.Evaluate(ctx, "garbage(), drop()", nil) == nil })
 		settled, err := s.Settle(ctx, SettleOptions{})
 		if err != nil || !settled.Quiet || settled.Passes < 3 {
@@ -100,6 +103,11 @@ func TestLiveCaptureSettleMemoryScripts(t *testing.T) {
 		var finalized int
 		if err := s.Evaluate(ctx, "finalized", &finalized); err != nil || finalized != 20 {
 			t.Errorf("FinalizationRegistry callbacks run by Settle = %d, %v, want 20", finalized, err)
+		}
+
+		var late bool
+		if err := s.Evaluate(ctx, "globalThis.late === true", &late); err != nil || !late {
+			t.Errorf("a timer due in 100 ms has run in Settle: %v, %v", late, err)
 		}
 
 		m, err := s.Memory(ctx)

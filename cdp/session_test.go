@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,17 +236,6 @@ func TestCaptureRefusesAnIncompleteSnapshot(t *testing.T) {
 	}
 }
 
-type failingWriter struct{ after int }
-
-var errDiskFull = errors.New("disk full")
-
-func (w *failingWriter) Write(p []byte) (int, error) {
-	if w.after--; w.after < 0 {
-		return 0, errDiskFull
-	}
-	return len(p), nil
-}
-
 // After a capture was given up its rest still arrives, and the next capture
 // must not contain any of it.
 func TestAbandonedCaptureLeavesTheSessionUsable(t *testing.T) {
@@ -272,15 +262,23 @@ func TestAbandonedCaptureLeavesTheSessionUsable(t *testing.T) {
 			s := f.dial(ctx)
 			first, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
-			var w io.Writer = &failingWriter{after: 1}
-			want := errDiskFull
-			if why == "context ends" {
-				want = errors.New("enough")
-				w = writerFunc(func(p []byte) (int, error) { cancel(want); return len(p), nil })
-			}
+			want := errors.New("enough")
+			var returned atomic.Bool
+			w := writerFunc(func(p []byte) (int, error) {
+				switch {
+				case returned.Load():
+					t.Error("the writer is used after Capture returned")
+				case why == "writer fails" && string(p) == "1,":
+					return 0, want
+				case why == "context ends":
+					cancel(want)
+				}
+				return len(p), nil
+			})
 			if _, err := s.Capture(first, w, CaptureOptions{}); !errors.Is(err, want) {
 				t.Errorf("first Capture = %v, want %v", err, want)
 			}
+			returned.Store(true)
 			close(finish)
 			var out bytes.Buffer
 			if _, err := s.Capture(ctx, &out, CaptureOptions{}); err != nil || out.String() != `{"second":1}` {
