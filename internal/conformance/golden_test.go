@@ -83,19 +83,21 @@ func compareGraphs(t *testing.T, a *answer) {
 			a.row()
 			row = a.peek()
 		}
-		if row[0] == "error" { // DevTools gives up on some that are no trouble
+		refused := row[0] == "error" // DevTools gives up on some that are no trouble
+		if refused {
 			a.row()
-			continue
 		}
 		ok := t.Run(strconv.Itoa(n), func(t *testing.T) {
 			s, err := heapsnap.Read(context.Background(), iotest.OneByteReader(strings.NewReader(text)), heapsnap.Options{})
 			if err != nil {
-				for row := a.row(); row != nil && row[0] != "end"; {
+				for row := a.peek(); !refused && row[0] != "" && row[0] != "end"; {
 					row = a.row()
 				}
 				t.Fatal(err)
 			}
-			compare(t, a, s)
+			if !refused {
+				compare(t, a, s)
+			}
 		})
 		if !ok {
 			t.Logf("graph %d:\n%s", n, text)

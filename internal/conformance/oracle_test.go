@@ -207,6 +207,7 @@ func compare(t *testing.T, a *answer, s *heapsnap.Snapshot) {
 			check("EdgeCount", "snapshot", int64(s.EdgeCount()), want.EdgeCount)
 			check("Root", "snapshot", int64(s.Root()), want.Root)
 			check("TotalSize", "snapshot", int64(s.TotalSize()), want.TotalSize)
+			check("Identities().MaxID", "snapshot", int64(s.Identities().MaxID()), want.MaxJSObjectID)
 			if int64(s.NodeCount()) != want.NodeCount {
 				return
 			}
