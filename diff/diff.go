@@ -127,8 +127,10 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 	if len(earlier) > 250 {
 		return nil, fmt.Errorf("%d captures: at most 251 can be compared", len(earlier)+1)
 	}
-	if err := sameProcess(earlier[0], last); err != nil {
-		return nil, err
+	for _, e := range earlier {
+		if err := sameProcess(e, last); err != nil {
+			return nil, err
+		}
 	}
 	c := &comparison{
 		s:       last,
@@ -174,32 +176,20 @@ type comparison struct {
 	siteOf []uint32 // node -> index into sites + 1
 }
 
-// sameProcess refuses captures whose ids cannot be compared: of two processes,
-// or in the wrong order. Most objects of a running program (its code, Node's
-// own) live as long as it does.
+// sameProcess refuses captures whose ids cannot be compared: of two processes
+// or two inspector sessions, or in the wrong order.
 func sameProcess(first *heapsnap.Identities, last *heapsnap.Snapshot) error {
-	shared, seen := 0, 0
 	var top heapsnap.ObjectID
 	for i := range last.NodeCount() {
-		id := last.ID(heapsnap.Node(i))
-		if id&1 == 0 {
-			continue
+		if id := last.ID(heapsnap.Node(i)); id&1 == 1 {
+			top = max(top, id)
 		}
-		top = max(top, id)
-		if i%8 == 0 {
-			seen++
-			if first.Has(id) {
-				shared++
-			}
-		}
+	}
+	if !first.SameProcess(last) {
+		return errors.New("the captures are not of one process and one inspector session: their object ids name different things (V8 numbers objects anew when a session ends; take all captures in one, as heapsnap check and capture --count do)")
 	}
 	if top < first.MaxID() {
 		return fmt.Errorf("the captures are not in order: the first has object ids up to %d, the last only up to %d (name the oldest first)", first.MaxID(), top)
-	}
-	// Two processes share the ids of V8's own start-up objects and then differ;
-	// a tenth is far below what the same process keeps, even a small one that grew.
-	if possible := min(seen, first.Count()/8); possible > 0 && shared*10 < possible {
-		return fmt.Errorf("the captures are of different processes: they share %d of %d sampled objects", shared, possible)
 	}
 	return nil
 }

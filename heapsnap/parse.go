@@ -156,7 +156,7 @@ func (p *parser) header() error {
 	p.edgeRole = make([]role, l.edgeFields)
 	for r, at := range map[role]int{roleType: l.nodeType, roleName: l.nodeName, roleID: l.nodeID,
 		roleSelf: l.nodeSelf, roleEdges: l.nodeEdges, roleDetach: l.nodeDetach} {
-		if at >= 0 && (!p.idsOnly || r == roleID || r == roleSelf) {
+		if at >= 0 && (!p.idsOnly || r == roleType || r == roleID || r == roleSelf) {
 			p.nodeRole[at] = r
 		}
 	}
@@ -176,8 +176,8 @@ func (p *parser) nodes() error {
 	s, n := p.s, int(p.h.NodeCount)
 	at := p.in.offset()
 	s.id, s.self = newWideColumn(n), newWideColumn(n)
+	s.nodeType = make([]NodeType, n)
 	if !p.idsOnly {
-		s.nodeType = make([]NodeType, n)
 		s.nodeName = make([]uint32, n)
 		s.firstEdge = make([]uint32, n+1)
 		if p.l.nodeDetach >= 0 {

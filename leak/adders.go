@@ -32,7 +32,10 @@ var addingMethods = map[string]bool{
 
 // adders returns the places in a script that add to the variable or property
 // called name, surest first and then in file order.
-func (p *Pass) adders(script, name string, property bool) []use {
+//
+// A named reference grows by being assigned to; only a collection grows by
+// methods and indexes, so entries tells which is looked for.
+func (p *Pass) adders(script, name string, property, entries bool) []use {
 	src := p.file(script)
 	if src == nil || name == "" {
 		return nil
@@ -56,15 +59,17 @@ func (p *Pass) adders(script, name string, property bool) []use {
 		how := 0
 		next := i + 1
 		switch {
-		case member(next) && addingMethods[at(next+1)] && at(next+2) == "(":
+		case entries && member(next) && addingMethods[at(next+1)] && at(next+2) == "(":
 			how = usesMethod
-		case at(next) == "[" && src.tokens[next].match > 0 && isAssignment(at(src.tokens[next].match+1)):
+		case entries && at(next) == "[" && src.tokens[next].match > 0 && isAssignment(at(src.tokens[next].match+1)):
 			how = usesIndex
 		case at(next) == "?." && at(next+1) == "[" && src.tokens[next+1].match > 0:
 			continue
 		case isAssignment(at(next)) && !declared && !(property && !member(i-1)):
-			how = usesAssign
-		case member(next) && isAssignment(at(next+2)) && at(next+1) != "length":
+			if !empty(at(next+1), at(next+2)) {
+				how = usesAssign
+			}
+		case entries && member(next) && isAssignment(at(next+2)) && at(next+1) != "length":
 			how = usesAssign // name.key = value
 		}
 		if how > 0 {
@@ -73,6 +78,22 @@ func (p *Pass) adders(script, name string, property bool) []use {
 	}
 	slices.SortStableFunc(uses, func(a, b use) int { return cmp.Compare(b.how, a.how) })
 	return uses
+}
+
+// empty reports whether what is assigned, by its first two tokens, is nothing
+// or an empty collection: where a variable starts or is let go.
+func empty(first, second string) bool {
+	switch first {
+	case "null", "undefined", "void", "0", "false", `''`, `""`:
+		return true
+	case "[":
+		return second == "]"
+	case "{":
+		return second == "}"
+	case "new":
+		return second == "Map" || second == "Set" || second == "WeakMap" || second == "Array"
+	}
+	return false
 }
 
 func isAssignment(text string) bool {

@@ -117,6 +117,8 @@ func (p *Pass) class(n heapsnap.Node) string {
 		if n == s.Root() {
 			return "(root)"
 		}
+	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
+		return "string"
 	}
 	return s.RawName(n)
 }
@@ -274,16 +276,16 @@ func (p *Pass) addersOf(holder heapsnap.Node, label string, entries []heapsnap.N
 	}
 	scripts := p.scripts(holder, entries)
 	for _, script := range scripts[:min(len(scripts), maxFiles)] {
-		uses := p.adders(script, name, property)
+		uses := p.adders(script, name, property, label == anyEntry)
 		if len(uses) == 0 {
 			continue
 		}
-		// Assignments to a collection's variable start it anew; where something
-		// adds to it, they are not what is looked for.
-		best := uses[0].how
+		// Where something adds to a collection, assignments to its variable are
+		// not what is looked for.
+		least := min(uses[0].how, usesIndex)
 		var found []Location
 		for _, u := range uses {
-			if u.how >= min(best, usesIndex) {
+			if u.how >= least {
 				found = append(found, u.Location)
 			}
 		}

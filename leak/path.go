@@ -76,6 +76,9 @@ func (p *Pass) words(steps []heapsnap.Step, end heapsnap.Node) []Hop {
 		if i+1 < len(steps) && p.folded(to) {
 			continue
 		}
+		if edge == "" && p.isContext(to) {
+			edge = "scope"
+		}
 		hops = append(hops, Hop{Edge: edge, Node: p.class(to), ID: s.ID(to)})
 		edge = ""
 	}
