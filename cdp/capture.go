@@ -17,7 +17,8 @@ type CaptureOptions struct {
 	Internals bool // V8's own objects under their names
 
 	// Progress is called in the connection's read loop, so it must return soon
-	// and must not call the session. It may be nil.
+	// and must not call the session. It is not called after Capture has returned.
+	// It may be nil.
 	Progress func(Progress)
 }
 
@@ -94,6 +95,7 @@ func (s *Session) Capture(ctx context.Context, w io.Writer, o CaptureOptions) (C
 		release()
 		return c.finish(r.decode(heapprofiler.TakeHeapSnapshot.Method, nil))
 	case <-s.done:
+		c.sink.drop()
 		release()
 		return c.finish(s.Err())
 	case <-c.sink.failed:
@@ -126,9 +128,12 @@ func (c *captureRun) note(params jsonv2.Value) {
 	if err := jsonv2.Unmarshal(params, &p); err != nil {
 		return // progress is a courtesy
 	}
-	if bytes, ok := c.sink.open(); ok && c.progress != nil {
-		c.progress(Progress{Done: int(p.Done), Total: int(p.Total), Bytes: bytes, Finished: p.Finished})
+	if c.progress == nil {
+		return
 	}
+	c.sink.whileOpen(func(bytes uint64) {
+		c.progress(Progress{Done: int(p.Done), Total: int(p.Total), Bytes: bytes, Finished: p.Finished})
+	})
 }
 
 // finish is the result of the capture; err is why it ended early, if it did.

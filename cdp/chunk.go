@@ -192,11 +192,14 @@ func (k *sink) drop() {
 	k.mu.Unlock()
 }
 
-// open is how much was written, and whether more may be.
-func (k *sink) open() (bytes uint64, ok bool) {
+// whileOpen calls f with what was written, unless the sink was dropped; drop
+// waits for f.
+func (k *sink) whileOpen(f func(bytes uint64)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.bytes, !k.dropped && k.err == nil
+	if !k.dropped && k.err == nil {
+		f(k.bytes)
+	}
 }
 
 var nodeCount = regexp.MustCompile(`"node_count":(\d+)`)

@@ -23,6 +23,10 @@ var (
 // thread of its own opens it, in well under a second even on a frozen program.
 const openTimeout = 5 * time.Second
 
+// ErrBusy says that the target has taken a request but is in native code, such
+// as the rest of a capture that was given up, and will see to it after that.
+var ErrBusy = errors.New("the target is busy: it closes when that is done")
+
 // closeTimeout bounds CloseInspector, which runs on the way out.
 const closeTimeout = 3 * time.Second
 
@@ -138,7 +142,11 @@ func CloseInspector(ctx context.Context, t Target) error {
 	}
 	defer s.Close()
 	// The answer is lost by design: the connection closes under it.
-	if err := s.Evaluate(ctx, "process._debugEnd()", nil); err != nil && !errors.Is(err, ErrClosed) {
+	err = s.Evaluate(ctx, "process._debugEnd()", nil)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("close inspector of %s: %w", t, ErrBusy)
+	case err != nil && !errors.Is(err, ErrClosed):
 		return fmt.Errorf("close inspector of %s: %w: it stays open", t, err)
 	}
 	// The sessions close first, the port a moment later.
@@ -151,7 +159,7 @@ func CloseInspector(ctx context.Context, t Target) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("close inspector of %s: it did not close within %s", t, closeTimeout)
+			return fmt.Errorf("close inspector of %s: %w", t, ErrBusy)
 		}
 	}
 }

@@ -283,6 +283,41 @@ func TestLiveCancelledCaptureHarmsNothing(t *testing.T) {
 	}
 }
 
+// The way out after Ctrl-C in the middle of a capture of a process that was
+// opened for it: the inspector closes when V8 is done, without us.
+func TestLiveCloseInspectorDuringCapture(t *testing.T) {
+	path := script(t, "big.js", big)
+	eachNode(t, func(t *testing.T, node string) {
+		p := start(t, node, "--inspect-port=0", path)
+		ctx := deadline(t, 60*time.Second)
+		target, opened, err := OpenInspector(ctx, p.pid())
+		if err != nil || !opened {
+			t.Fatalf("OpenInspector = %v, %v", opened, err)
+		}
+		s, err := Dial(ctx, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, cancel := context.WithCancel(ctx)
+		_, err = s.Capture(first, io.Discard, CaptureOptions{Progress: func(Progress) { cancel() }})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Capture = %v", err)
+		}
+		s.Close()
+		if err := CloseInspector(first, target); err != nil && !errors.Is(err, ErrBusy) {
+			t.Errorf("CloseInspector = %v", err)
+		}
+		await(t, "the port is closed", func() bool {
+			conn, err := net.Dial("tcp", target.Addr())
+			if err == nil {
+				conn.Close()
+			}
+			return err != nil
+		})
+		p.alive(t)
+	})
+}
+
 // attach connects to a program that was started with --inspect, by its pid.
 func attach(t *testing.T, p *running) *Session {
 	t.Helper()

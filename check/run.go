@@ -1,0 +1,441 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"heapsnap/cdp"
+)
+
+// Series is what a run has captured, in order: Captures[0] after the warm-up,
+// then one after each measured round.
+type Series struct {
+	Target   cdp.Target
+	Captures []Captured
+	Warnings []string // what a reader of the result should know
+}
+
+// Captured is one complete snapshot file.
+type Captured struct {
+	Path string
+	Meta cdp.Meta
+}
+
+// stopTimeout bounds the end of a target that was started.
+const stopTimeout = 15 * time.Second
+
+// exitPatience is how long a target whose connection broke, or whose load
+// failed, may take to be seen dead, so that its exit code can be told.
+const exitPatience = time.Second
+
+// pollInterval is between two looks at a program that is not up yet.
+const pollInterval = 50 * time.Millisecond
+
+// requestTimeout is for one question to a server that may not be up.
+const requestTimeout = 5 * time.Second
+
+var errNotReady = errors.New("the program was not up in time")
+
+// Run runs the rounds. All captures come from one session, so object ids mean
+// the same in all of them. If it fails half way, the captures so far are
+// returned with the error. On every way out a target that was started is
+// stopped, and one that was attached to runs on, with its inspector as it was.
+func Run(ctx context.Context, o Options) (*Series, error) {
+	series := &Series{}
+	if err := o.complete(); err != nil {
+		return series, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return series, errors.Join(fmt.Errorf("check: directory for the captures: %w", err), o.letGo(ctx))
+	}
+	r := &run{Options: o, series: series}
+	r.event(Event{Phase: Launching})
+	err := r.all(ctx)
+	return series, errors.Join(err, r.end(ctx))
+}
+
+// letGo closes the inspector of an attached target if it was opened for us.
+func (o *Options) letGo(ctx context.Context) error {
+	if !o.Opened {
+		return nil
+	}
+	return cdp.CloseInspector(ctx, o.Target)
+}
+
+type run struct {
+	Options
+	series   *Series
+	launched *cdp.Launched // nil if attached
+	main     *cdp.Session
+	session  *cdp.Session // main, or the worker's
+	pid      int
+	round    int // the current one, from 1 with the warm-up
+	phase    Phase
+}
+
+func (r *run) event(e Event) {
+	r.phase = e.Phase
+	e.Round, e.Rounds, e.Warmup = r.round, r.Warmup+r.Rounds, e.Phase == Loading && r.round <= r.Warmup
+	e.Captures = r.Rounds + 1
+	if e.Phase == Settling || e.Phase == Capturing {
+		e.Capture = len(r.series.Captures) + 1
+	}
+	r.Progress(e)
+}
+
+// end lets the target go: it runs after ctx has ended, too.
+func (r *run) end(ctx context.Context) error {
+	if r.main != nil {
+		_ = r.main.Close() // an open session would hold up the target's exit
+	}
+	if r.launched == nil {
+		return r.letGo(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return r.launched.Stop(ctx)
+}
+
+func (r *run) all(ctx context.Context) error {
+	if err := r.connect(ctx); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	// Everything below stops when the target dies.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.main.Done():
+			cancel(cdp.ErrClosed)
+		case <-r.exited():
+			cancel(cdp.ErrClosed)
+		case <-ctx.Done():
+		}
+	}()
+
+	r.event(Event{Phase: Waiting})
+	if err := r.ready(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
+	for r.round < r.Warmup+r.Rounds {
+		if r.round >= r.Warmup {
+			if err := r.capture(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+		}
+		r.round++
+		r.event(Event{Phase: Loading})
+		if err := r.load(ctx); err != nil {
+			return r.explain(ctx, err)
+		}
+	}
+	if err := r.capture(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
+	return nil
+}
+
+// exited is closed when a target that was started has ended, nil otherwise.
+func (r *run) exited() <-chan struct{} {
+	if r.launched == nil {
+		return nil
+	}
+	return r.launched.Done()
+}
+
+// explain adds where the run was, and if the target died, how.
+func (r *run) explain(ctx context.Context, err error) error {
+	where := string(r.phase)
+	if r.round > 0 {
+		where = fmt.Sprintf("round %d of %d: %s", r.round, r.Warmup+r.Rounds, r.phase)
+	}
+	patience := time.NewTimer(exitPatience)
+	defer patience.Stop()
+	lost := errors.Is(err, cdp.ErrClosed)
+	if lost || r.phase == Loading && ctx.Err() == nil {
+		// The load fails first when the program crashes under it.
+		select {
+		case <-r.exited():
+			lost = true
+		case <-r.session.Done():
+			lost = true
+			select {
+			case <-r.exited():
+			case <-patience.C:
+			}
+		case <-patience.C:
+		}
+	}
+	if !lost {
+		return fmt.Errorf("check: %s: %w", where, err)
+	}
+	if !errors.Is(err, cdp.ErrClosed) {
+		err = fmt.Errorf("%w; %w", err, cdp.ErrClosed)
+	}
+	select {
+	case <-r.exited():
+		exit := r.launched.Exit()
+		hint := ""
+		if exit.Code == 0 {
+			hint = "it must keep running while it is checked; "
+		}
+		return fmt.Errorf("check: %s: %w: %sthe target ended with %s", where, err, hint, exit)
+	default:
+		return fmt.Errorf("check: %s: %w", where, err)
+	}
+}
+
+func (r *run) connect(ctx context.Context) error {
+	target := r.Target
+	if len(r.Launch.Argv) > 0 {
+		l, err := cdp.Launch(ctx, r.Launch)
+		if err != nil {
+			return err
+		}
+		r.launched, target = l, l.Target
+	}
+	r.series.Target = target
+	s, err := cdp.Dial(ctx, target)
+	if err != nil {
+		if r.launched != nil {
+			select {
+			case <-r.launched.Done():
+				return fmt.Errorf("%w: the target ended with %s", err, r.launched.Exit())
+			default:
+			}
+		}
+		return err
+	}
+	r.main, r.session = s, s
+	return nil
+}
+
+// ready waits until the program is up.
+func (r *run) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.ReadyTimeout, errNotReady)
+	defer cancel()
+	if r.Worker != 0 {
+		what := fmt.Sprintf("worker thread %d did not appear", r.Worker)
+		if err := r.poll(ctx, what, r.findWorker); err != nil {
+			return err
+		}
+	}
+	// Node answers before its own startup is done, with exceptions.
+	booted := func(ctx context.Context) (bool, error) {
+		return r.ask(ctx, cdp.Builtins("return typeof m('timers').setImmediate === 'function'"))
+	}
+	if err := r.poll(ctx, "Node.js did not finish its startup", booted); err != nil {
+		return err
+	}
+	if r.Ready != "" {
+		if err := r.poll(ctx, r.Ready+" did not answer", r.answers); err != nil {
+			return err
+		}
+	}
+	if r.LoadFunction != "" {
+		what := fmt.Sprintf("globalThis[%q] is not a function: the program must define it", r.LoadFunction)
+		defined := func(ctx context.Context) (bool, error) {
+			return r.ask(ctx, fmt.Sprintf("typeof globalThis[%s] === 'function'", jsString(r.LoadFunction)))
+		}
+		if err := r.poll(ctx, what, defined); err != nil {
+			return err
+		}
+	}
+	// The main script has run when the event loop turns.
+	if _, err := r.session.Settle(ctx, r.Settle); err != nil {
+		return err
+	}
+	m, err := r.session.Memory(ctx)
+	if err != nil {
+		return err
+	}
+	if r.pid = r.series.Target.PID; r.pid == 0 {
+		r.pid = m.PID
+	}
+	return nil
+}
+
+// poll asks until the answer is yes; missing says what is not so when time is up.
+func (r *run) poll(ctx context.Context, missing string, ask func(context.Context) (bool, error)) error {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		yes, err := ask(ctx)
+		if yes {
+			return nil
+		}
+		if err == nil {
+			select {
+			case <-tick.C:
+				continue
+			case <-ctx.Done():
+				err = context.Cause(ctx)
+			}
+		}
+		if errors.Is(err, errNotReady) {
+			return fmt.Errorf("%s within %s", missing, r.ReadyTimeout)
+		}
+		return err
+	}
+}
+
+// ask evaluates a yes or no question; an exception is a no.
+func (r *run) ask(ctx context.Context, expr string) (bool, error) {
+	var yes bool
+	err := r.session.Evaluate(ctx, expr, &yes)
+	var thrown *cdp.JSError
+	if errors.As(err, &thrown) {
+		return false, nil
+	}
+	return yes, err
+}
+
+func (r *run) findWorker(ctx context.Context) (bool, error) {
+	workers, err := r.main.Workers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range workers {
+		if w.Worker().ThreadID == r.Worker {
+			r.session = w
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// answers reports whether the program's server answers at all: an error page is
+// an answer.
+func (r *run) answers(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.Ready, nil)
+	if err != nil {
+		return false, fmt.Errorf("ready URL %q: %w", r.Ready, err)
+	}
+	// A connection of its own: one that stays open would be in the snapshots.
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, nil
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	return true, resp.Body.Close()
+}
+
+// capture settles the target and writes the next snapshot of the series.
+func (r *run) capture(ctx context.Context) error {
+	n := len(r.series.Captures)
+	path := filepath.Join(r.Dir, fmt.Sprintf("capture-%d.heapsnapshot%s", n+1, r.Suffix))
+
+	r.event(Event{Phase: Settling})
+	settled, err := r.session.Settle(ctx, r.Settle)
+	if err != nil {
+		return err
+	}
+	if !settled.Quiet {
+		r.series.Warnings = append(r.series.Warnings,
+			fmt.Sprintf("capture %d: the heap was not quiet after %d collections: the program was at work, and what was in flight is in the snapshot", n+1, settled.Passes))
+	}
+	before, err := r.session.Memory(ctx)
+	if err != nil {
+		return err
+	}
+	room, err := r.session.Headroom(ctx, cdp.HeadroomOptions{})
+	if err != nil {
+		return err
+	}
+	if err := room.Err(); err != nil {
+		if !r.Force {
+			return err
+		}
+		r.series.Warnings = append(r.series.Warnings, fmt.Sprintf("capture %d was forced: %v", n+1, err))
+	}
+
+	r.event(Event{Phase: Capturing})
+	o := cdp.CaptureOptions{Numeric: r.Numeric, Internals: r.Internals}
+	o.Progress = func(p cdp.Progress) {
+		r.event(Event{Phase: Capturing, Done: p.Done, Total: p.Total, Bytes: p.Bytes})
+	}
+	info, err := r.writeCapture(ctx, path, o)
+	if err != nil {
+		return err
+	}
+	meta := cdp.Meta{
+		Tool:        r.Tool,
+		NodeVersion: before.NodeVersion,
+		V8Version:   before.V8Version,
+		PID:         r.pid,
+		ThreadID:    r.session.Worker().ThreadID,
+		Script:      before.Script,
+		Mode:        o.Mode(),
+		Round:       n,
+		Time:        info.Started,
+		Duration:    info.Duration,
+		Nodes:       info.Nodes,
+		Bytes:       info.Bytes,
+		Settled:     &settled,
+		Before:      &before,
+	}
+	after, err := r.session.Memory(ctx)
+	if err != nil {
+		return err
+	}
+	meta.After = &after
+	if n == 0 || n == r.Rounds {
+		// Not each time: listing them leaves traces in the heap.
+		if meta.Scripts, err = r.ownScripts(ctx); err != nil {
+			return err
+		}
+	}
+	r.series.Captures = append(r.series.Captures, Captured{path, meta})
+	return meta.Write(path)
+}
+
+// ownScripts are the program's scripts, without Node's own.
+func (r *run) ownScripts(ctx context.Context) ([]cdp.Script, error) {
+	all, err := r.session.Scripts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var own []cdp.Script
+	for _, s := range all {
+		if s.URL != "" && !strings.HasPrefix(s.URL, "node:") {
+			own = append(own, s)
+		}
+	}
+	return own, nil
+}
+
+// writeCapture gives the file its name only when it is complete. What a target
+// sent before it died is left under the name with ".partial".
+func (r *run) writeCapture(ctx context.Context, path string, o cdp.CaptureOptions) (cdp.CaptureInfo, error) {
+	partial := path + ".partial"
+	w, err := r.Create(partial)
+	if err != nil {
+		return cdp.CaptureInfo{}, fmt.Errorf("capture: %w", err)
+	}
+	info, err := r.session.Capture(ctx, w, o)
+	if cerr := w.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("capture: %w", cerr)
+	}
+	if err == nil {
+		err = os.Rename(partial, path)
+	}
+	if err != nil && !errors.Is(err, cdp.ErrClosed) {
+		err = errors.Join(err, os.Remove(partial))
+	}
+	return info, err
+}
+
+// createPlain makes a file that only its owner reads: a heap holds secrets.
+func createPlain(path string) (io.WriteCloser, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+}
