@@ -22,6 +22,9 @@ type classKey struct {
 
 func (s *Snapshot) classKeys() func(n Node) classKey {
 	at := 0 // locations are sorted by node, and so are the calls in a scan
+	// DevTools' key of a located class is text, so that equal names are one
+	// class whatever their string's number.
+	located := map[string]uint32{}
 	return func(n Node) classKey {
 		key := classKey{class: s.classOf(n)}
 		if s.nodeType[n] != Object {
@@ -35,7 +38,13 @@ func (s *Snapshot) classKeys() func(n Node) classKey {
 		}
 		if at < len(s.locations) && s.locations[at].node == n {
 			l := s.locations[at]
-			key.located, key.script, key.line, key.column = true, l.script, l.line, l.column
+			name := s.text(key.class)
+			first, ok := located[name]
+			if !ok {
+				first = key.class
+				located[name] = first
+			}
+			key = classKey{first, true, l.script, l.line, l.column}
 		}
 		return key
 	}

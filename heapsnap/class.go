@@ -66,8 +66,9 @@ func (s *Snapshot) computeClasses() {
 					from = len("Detached <")
 				}
 				if space := strings.IndexByte(text[from:], ' '); space >= 0 {
-					class = intern(text[:from+space] + ">")
+					text = text[:from+space] + ">"
 				}
+				class = intern(text)
 			}
 			cut[name] = class
 		}
@@ -79,11 +80,7 @@ func (s *Snapshot) computeClasses() {
 
 // plain reports whether n is an object made by {}.
 func (s *Snapshot) plain(n Node) bool {
-	if s.nodeType[n] != Object {
-		return false
-	}
-	name := s.name(n)
-	return int(name) < len(s.tags) && s.tags[name] == tagObject
+	return s.nodeType[n] == Object && s.nameTag(n) == tagObject
 }
 
 // inferShapes counts the property lists of plain objects, in file order, and

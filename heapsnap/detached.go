@@ -98,3 +98,11 @@ func (s *Snapshot) text(i uint32) string {
 	}
 	return s.strings.at(i)
 }
+
+// nameTag returns the tag of n's name, after renaming.
+func (s *Snapshot) nameTag(n Node) tag {
+	if name := s.name(n); int(name) < len(s.tags) {
+		return s.tags[name]
+	}
+	return tagNone
+}

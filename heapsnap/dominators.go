@@ -90,14 +90,14 @@ func (s *Snapshot) computeDominators() {
 	if len(w.order) < w.n {
 		w.visitOrphans()
 	}
-	reached := len(w.order)
+	s.reached = len(w.order)
 	dom := w.immediateDominators()
 
 	s.dom = make([]Node, w.n)
 	for i, d := range dom {
 		s.dom[w.order[i]] = w.order[d]
 	}
-	if reached < w.n { // (2)
+	if s.reached < w.n { // (2)
 		for i := range w.n {
 			if w.number[i] == 0 {
 				s.dom[i] = s.root
@@ -180,6 +180,7 @@ func (w *domWalk) visitOrphans() {
 	}
 	for i := range w.n {
 		if w.number[i] == 0 && !referred.has(Node(i)) {
+			s.orphans = append(s.orphans, Node(i))
 			w.visit(Node(i))
 		}
 	}

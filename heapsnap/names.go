@@ -8,26 +8,26 @@ import (
 // Name returns n's name as DevTools shows it: a rope's text, a plain object's
 // properties, else V8's name; HS:4620-4720.
 func (s *Snapshot) Name(n Node) string {
-	name := s.name(n)
 	switch s.nodeType[n] {
 	case ConsString:
 		return s.ropeText(n)
 	case Object:
-		if int(name) < len(s.tags) && s.tags[name] == tagObject {
+		if s.nameTag(n) == tagObject {
 			return s.plainObjectName(n)
 		}
 	}
-	return s.text(name)
+	return s.text(s.name(n))
 }
 
 // ropeText joins the leaves of a concatenated string until the text has 1024
 // UTF-16 units.
 func (s *Snapshot) ropeText(n Node) string {
 	const limit = 1024
+	const maxSteps = 1 << 16 // a damaged rope may contain itself
 	var b strings.Builder
 	units := 0
 	stack := []Node{n}
-	for len(stack) > 0 && units < limit {
+	for steps := 0; len(stack) > 0 && units < limit && steps < maxSteps; steps++ {
 		n := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		if s.nodeType[n] != ConsString {
@@ -39,7 +39,7 @@ func (s *Snapshot) ropeText(n Node) string {
 		// A missing part is node 0, as in DevTools: its lookup gives index 0.
 		var left, right Node
 		first, end := s.EdgeRange(n)
-		for e := first; e < end; e++ {
+		for e := first; e < end && (left == 0 || right == 0); e++ {
 			if s.edgeType[e] != InternalEdge {
 				continue
 			}

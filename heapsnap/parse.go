@@ -341,9 +341,10 @@ func (p *parser) edgeBlock(b block) error {
 		maxString uint32
 		typ       EdgeType // of the row's edge, when the type stands before the name
 	)
-	if f > 0 && p.edgeRole[0] == roleType {
-		typ = ElementEdge // the type is in the block before: leave the name's check to check()
+	if f > 0 || p.edgeRole[0] != roleType {
+		typ = ElementEdge // the type is not read yet: leave the name's check to check()
 	}
+	keep := p.edgeRole[0] == roleType
 	for i := 0; i < len(t); {
 		start := i
 		c := t[i] - '0'
@@ -383,8 +384,10 @@ func (p *parser) edgeBlock(b block) error {
 			if v >= uint64(len(p.l.edgeTypes)) {
 				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("an edge type below %d", len(p.l.edgeTypes)), fmt.Sprint(v)}
 			}
-			typ = p.l.edgeTypes[v]
-			s.edgeType[row] = typ
+			s.edgeType[row] = p.l.edgeTypes[v]
+			if keep {
+				typ = s.edgeType[row]
+			}
 		case roleName:
 			if v > wideMark {
 				return &SyntaxError{section, b.offset + int64(start), "a name or index below 2^32", fmt.Sprint(v)}

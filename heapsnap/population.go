@@ -8,24 +8,38 @@ import (
 )
 
 // Population returns how many references n has to what it contains: its
-// elements and properties, and those of its tables and arrays. Small integers
-// are not counted, as they have no node. It is meant to be compared with the
-// population of the same object in another snapshot.
+// elements and properties or, if those are more, the references of its tables
+// and arrays. An array's elements are so counted once, a Map's entries twice,
+// as key and value; small integers are not counted, as they have no node. It
+// is meant to be compared with the population of the same object in another
+// snapshot.
 func (s *Snapshot) Population(n Node) int {
-	count := 0
+	var c contained
 	first, end := s.EdgeRange(n)
 	for e := first; e < end; e++ {
-		switch s.edgeType[e] {
-		case ElementEdge, PropertyEdge:
-			count++
-		case InternalEdge:
-			if to := s.edgeTo[e]; s.nodeType[to] == Array {
-				count += int(s.firstEdge[to+1] - s.firstEdge[to])
-			}
+		c.add(s, s.edgeType[e], s.edgeTo[e])
+	}
+	return c.population()
+}
+
+// contained counts the references to what an object contains.
+type contained struct {
+	direct  int // elements and properties
+	storage int // references of tables and arrays
+}
+
+func (c *contained) add(s *Snapshot, t EdgeType, to Node) {
+	switch t {
+	case ElementEdge, PropertyEdge:
+		c.direct++
+	case InternalEdge:
+		if s.nodeType[to] == Array {
+			c.storage += int(s.firstEdge[to+1] - s.firstEdge[to])
 		}
 	}
-	return count
 }
+
+func (c contained) population() int { return max(c.direct, c.storage) }
 
 // Populations is [Snapshot.Population] for the objects of ids, straight from a
 // snapshot's text: it keeps 9 bytes per node while it reads, and parses only
@@ -39,7 +53,11 @@ func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options)
 	if err := p.sections(); err != nil {
 		return nil, err
 	}
-	return p.found, nil
+	counts := make(map[ObjectID]int, len(p.found))
+	for id, c := range p.found {
+		counts[id] = c.population()
+	}
+	return counts, nil
 }
 
 // OpenPopulations is [Populations] for a file, with the rules of [Open].
@@ -57,7 +75,7 @@ func OpenPopulations(ctx context.Context, path string, ids []ObjectID, opts Opti
 type populationParser struct {
 	parser
 	want  map[uint64]bool
-	found map[ObjectID]int
+	found map[ObjectID]*contained
 	mu    sync.Mutex
 	rows  []uint32 // wanted nodes, ascending
 }
@@ -66,11 +84,11 @@ type populationParser struct {
 // without parsing.
 func (p *populationParser) edges() error {
 	s := p.s
-	p.found = map[ObjectID]int{}
+	p.found = map[ObjectID]*contained{}
 	for i := range s.nodeType {
 		if id := s.id.at(uint32(i)); p.want[id] {
 			p.rows = append(p.rows, uint32(i))
-			p.found[ObjectID(id)] = 0
+			p.found[ObjectID(id)] = &contained{}
 		}
 	}
 	want := p.h.EdgeCount * uint64(p.l.edgeFields)
@@ -125,20 +143,9 @@ func (p *populationParser) countBlock(b block, k int) error {
 			k++
 		}
 		if k < len(p.rows) && row >= s.firstEdge[p.rows[k]] && to < uint64(len(s.nodeType)) {
-			n := 0
-			switch typ {
-			case ElementEdge, PropertyEdge:
-				n = 1
-			case InternalEdge:
-				if s.nodeType[to] == Array {
-					n = int(s.firstEdge[to+1] - s.firstEdge[to])
-				}
-			}
-			if n > 0 {
-				p.mu.Lock()
-				p.found[ObjectID(s.id.at(p.rows[k]))] += n
-				p.mu.Unlock()
-			}
+			p.mu.Lock()
+			p.found[ObjectID(s.id.at(p.rows[k]))].add(s, typ, Node(to))
+			p.mu.Unlock()
 		}
 		row++
 	}

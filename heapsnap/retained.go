@@ -21,13 +21,11 @@ func (s *Snapshot) RetainedBy(set []Node) (bytes uint64, count int) {
 			stack = append(stack, n)
 		}
 	}
-	// Nodes that the root does not reach are kept by it all the same
-	// (computeDominators): start from all of its children.
+	// Nodes that the root does not reach belong to it all the same, in the two
+	// ways of computeDominators.
 	visit(s.root)
-	for _, n := range s.order {
-		if s.dom[n] == s.root && n != s.root && !s.strongly(n) {
-			visit(n)
-		}
+	for _, n := range s.orphans {
+		visit(n)
 	}
 	for len(stack) > 0 {
 		n := stack[len(stack)-1]
@@ -41,15 +39,11 @@ func (s *Snapshot) RetainedBy(set []Node) (bytes uint64, count int) {
 			}
 		}
 	}
-	return s.retained[s.root] - kept, s.NodeCount() - keptCount
-}
-
-// strongly reports whether anything essential refers to n.
-func (s *Snapshot) strongly(n Node) bool {
-	for from, e := range s.Retainers(n) {
-		if s.essential(from, e) {
-			return true
+	for _, n := range s.order[s.reached:] {
+		if !seen.has(n) {
+			kept += s.self.at(uint32(n))
+			keptCount++
 		}
 	}
-	return false
+	return s.retained[s.root] - kept, s.NodeCount() - keptCount
 }

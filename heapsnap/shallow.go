@@ -69,7 +69,7 @@ func (s *Snapshot) storage(n Node) bool {
 	case Hidden, Array:
 		return true
 	case Native:
-		return s.tags[s.nodeName[n]] == tagExternalString
+		return s.nameTag(n) == tagExternalString
 	}
 	return false
 }

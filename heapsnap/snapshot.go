@@ -54,6 +54,8 @@ type Snapshot struct {
 	domOnce  sync.Once
 	dom      []Node   // node -> immediate dominator; the root's is itself
 	order    []Node   // depth-first order of the essential graph: order[0] is the root
+	reached  int      // how many of order are not in cycles that nothing reaches
+	orphans  []Node   // nodes that nothing refers to, where the walk started anew
 	retained []uint64 // node -> retained size
 
 	dominatedOnce  sync.Once

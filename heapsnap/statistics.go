@@ -27,7 +27,7 @@ func (s *Snapshot) Statistics() Statistics {
 			st.System += size
 		case Native:
 			st.Native += size
-			if s.tags[s.nodeName[i]] == tagArrayBufferData {
+			if s.nameTag(n) == tagArrayBufferData {
 				st.TypedArrays += size
 			}
 		case Code:
@@ -35,7 +35,7 @@ func (s *Snapshot) Statistics() Statistics {
 		case String, ConsString, SlicedString:
 			st.Strings += size
 		default:
-			if s.tags[s.nodeName[i]] == tagArray {
+			if s.nameTag(n) == tagArray {
 				st.Arrays += size + s.ownElements(n)
 			}
 		}

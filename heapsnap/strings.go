@@ -34,16 +34,6 @@ func (t *stringTable) at(i uint32) string {
 	return string(unescape(raw))
 }
 
-// index returns the first string equal to s, or false.
-func (t *stringTable) index(s string) (uint32, bool) {
-	for i := range t.count() {
-		if int(t.start[i+1]-t.start[i]) == len(s) && string(t.text[t.start[i]:t.start[i+1]]) == s {
-			return uint32(i), true
-		}
-	}
-	return 0, false
-}
-
 func unescape(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {

@@ -91,6 +91,9 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.where = p.addersOf(holder, anyEntry, values)
 	c.where = append(c.where, p.entryPlaces(&diff.GrowthSite{Entries: values, Classes: g.Classes})...)
 	c.evidence = append(c.evidence, fmt.Sprintf("it has %d entries now, %d of them newer than the first capture", len(items), total(per)))
+	if holder == g.Holder {
+		c.perCapture = entriesPerCapture(g.Population, len(items))
+	}
 	name := strings.TrimSpace(kind + " " + p.shortName(holder))
 	switch kind {
 	case "Map", "Object":
@@ -101,6 +104,20 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		c.fix = fmt.Sprintf("Take elements out of %s when they are done with, or keep only the last N (shift, or a ring buffer).", name)
 	}
 	return c
+}
+
+// entriesPerCapture turns references per capture into entries: an entry of a
+// Map is two references, and what it is in the last capture is known.
+func entriesPerCapture(population []int, last int) []int {
+	if len(population) == 0 || population[len(population)-1] == 0 {
+		return nil
+	}
+	now := population[len(population)-1]
+	var per []int
+	for _, n := range population {
+		per = append(per, (n*last+now/2)/now)
+	}
+	return per
 }
 
 // shortName is the variable or property that n is in, alone.

@@ -53,18 +53,19 @@ const (
 
 // A claim is a rule's explanation of a site through one holder.
 type claim struct {
-	specific int
-	title    string
-	holder   Object // as a person names it: the emitter, not its array
-	node     heapsnap.Node
-	entries  []int  // per round: what a person counts, nil for the site's own
-	unit     string // what is counted, plural: "listeners"
-	where    []Location
-	sample   []string
-	evidence []string
-	fix      string
-	identity []string      // parts of the fingerprint, free of ids and sizes
-	survivor heapsnap.Node // a typical survivor, the end of the path
+	specific   int
+	title      string
+	holder     Object // as a person names it: the emitter, not its array
+	node       heapsnap.Node
+	entries    []int  // per round: what a person counts, nil for the site's own
+	unit       string // what is counted, plural: "listeners"
+	perCapture []int  // entries of the holder in each capture, nil if not known
+	where      []Location
+	sample     []string
+	evidence   []string
+	fix        string
+	identity   []string      // parts of the fingerprint, free of ids and sizes
+	survivor   heapsnap.Node // a typical survivor, the end of the path
 }
 
 // A Finding is one leak, explained.
@@ -79,6 +80,7 @@ type Finding struct {
 	Locations   []Location
 	Entries     []int  // per round
 	Unit        string // of Entries
+	PerCapture  []int  // entries of the holder in each capture, nil if not known
 	Sample      []string
 	Evidence    []string
 	Fix         string
@@ -163,7 +165,7 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 	}
 	c := best.c
 	f := Finding{
-		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit,
+		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
 	}
 	if f.Entries == nil {

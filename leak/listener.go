@@ -36,8 +36,7 @@ var listenerRule = Rule{
 type subscription struct {
 	target heapsnap.Node // the emitter
 	event  string        // "" if there are many
-	once   bool
-	dom    bool // addEventListener, not on
+	dom    bool          // addEventListener, not on
 }
 
 func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {

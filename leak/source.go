@@ -12,16 +12,20 @@ import (
 	"github.com/tdewolff/parse/v2/js"
 )
 
-// readScript reads a script that V8 names by a path or a file URL.
-func readScript(script string) ([]byte, error) {
-	path := script
+// ScriptPath returns the path of a script that V8 names by a file URL, as it
+// does ES modules; other names come back as they are.
+func ScriptPath(script string) string {
 	if strings.HasPrefix(script, "file://") {
-		u, err := url.Parse(script)
-		if err != nil {
-			return nil, err
+		if u, err := url.Parse(script); err == nil && u.Path != "" {
+			return u.Path
 		}
-		path = u.Path
 	}
+	return script
+}
+
+// readScript reads a script from the file it is named by.
+func readScript(script string) ([]byte, error) {
+	path := ScriptPath(script)
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("%s: not a file", script)
 	}

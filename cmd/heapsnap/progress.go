@@ -49,3 +49,11 @@ func (p *progress) clear() {
 	}
 	p.last = time.Time{}
 }
+
+// judging shows how far check.Judge is.
+func (p *progress) judging(what string, bytes uint64) {
+	if bytes > 0 {
+		what += ": " + report.FormatBytes(bytes)
+	}
+	p.show("%s", what)
+}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heapsnap/cdp"
+	"heapsnap/check"
 	"heapsnap/heapsnap"
 	"heapsnap/report"
 )
@@ -52,7 +52,7 @@ func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
 	sum := &report.Summary{
 		Command: "summary",
 		Version: thisBuild().Version,
-		Capture: describe(s, path),
+		Capture: check.Describe(s, path),
 		Nodes:   s.NodeCount(),
 		Edges:   s.EdgeCount(),
 		Total:   st.Total,
@@ -70,23 +70,4 @@ func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
 		sum.Classes = append(sum.Classes, report.Class{Name: c.Class, Count: c.Count, Shallow: c.Shallow, Retained: c.Retained, Distance: d})
 	}
 	return sum
-}
-
-// describe is the capture that the file holds, with what its sidecar knows.
-func describe(s *heapsnap.Snapshot, path string) report.Capture {
-	c := report.Capture{Name: path, Mode: s.Mode().String(), Objects: s.NodeCount(), Bytes: s.Identities().Bytes()}
-	withSidecar(&c, path)
-	return c
-}
-
-// withSidecar adds what capture wrote beside the snapshot, if it is there.
-func withSidecar(c *report.Capture, path string) {
-	m, err := cdp.ReadMeta(path)
-	if err != nil {
-		return
-	}
-	c.Time, c.NodeVersion, c.FileSize = &m.Time, m.NodeVersion, m.Bytes
-	if m.Before != nil {
-		c.HeapUsed, c.RSS, c.External, c.ArrayBuffers = m.Before.HeapUsed, m.Before.RSS, m.Before.External, m.Before.ArrayBuffers
-	}
 }
