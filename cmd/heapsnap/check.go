@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"heapsnap/cdp"
+	"heapsnap/check"
+	"heapsnap/report"
+)
+
+type checkCommand struct {
+	app     *app
+	out     *output
+	target  targetFlags
+	options check.Options
+	dir     string
+	zstd    bool
+	classes bool
+}
+
+func newCheck(a *app) *cobra.Command {
+	c := &checkCommand{app: a, out: &output{app: a}, target: targetFlags{app: a}}
+	cmd := &cobra.Command{
+		Use:   "check [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Run a program through rounds of load, and tell whether it leaks and where",
+		Long: `Start a Node.js program (or attach to one), run the same load again and again,
+take a heap snapshot after each round, and tell what grew in every round, who
+holds it, and which line to look at. Exit code 1 is a leak, 0 is none.
+
+Load is one of: a shell command per round, which finds the round's number in
+HEAPSNAP_ROUND; a function of the program, on globalThis, that is called and
+awaited; or just time, for a program that is busy anyway.`,
+		Example: `  heapsnap check --load 'npx autocannon -a 200 http://127.0.0.1:3000' -- node app.js
+  heapsnap check --load-fn load --rounds 7 -o junit.json -- node app.js
+  heapsnap check --every 60s --port 9229`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
+	}
+	o := &c.options
+	f := cmd.Flags()
+	f.StringVar(&o.LoadCommand, "load", "", "shell `COMMAND` that loads the program, once per round")
+	f.StringVar(&o.LoadFunction, "load-fn", "", "`NAME` of a function on globalThis that does one round of work")
+	f.DurationVar(&o.Every, "every", 0, "no load, just wait: the length of a round")
+	f.IntVar(&o.Warmup, "warmup", 2, "rounds before the first snapshot")
+	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured, at least 2")
+	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if one round takes longer")
+	f.StringVar(&o.Ready, "ready", "", "`URL` that must answer before the first round")
+	f.BoolVar(&o.Force, "force", false, "capture even if the target's memory limit is likely exceeded")
+	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder")
+	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
+	f.BoolVar(&c.classes, "classes", false, "also the classes that changed, first against last, as DevTools compares")
+	c.target.flags(cmd)
+	c.out.flags(cmd)
+	return cmd
+}
+
+func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
+	o := &c.options
+	command := args
+	var script []string // what names a running process
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		script, command = args[:at], args[at:]
+	} else {
+		script, command = args, nil
+	}
+	loads := 0
+	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every != 0} {
+		if given {
+			loads++
+		}
+	}
+	switch {
+	case loads != 1:
+		return usagef("check: name the load: one of --load COMMAND, --load-fn NAME and --every DURATION")
+	case o.Every < 0:
+		return usagef("--every %s: want a duration above 0", o.Every)
+	case o.Rounds < 1:
+		return usagef("--rounds %d: want 2 or more (1 shows growth, but cannot tell a leak)", o.Rounds)
+	case o.Warmup < 0:
+		return usagef("--warmup %d: want 0 or more", o.Warmup)
+	case len(command) > 0 && len(script) > 0:
+		return usagef("check: %q before -- names a running process, and -- a command to start: give one of them", script[0])
+	}
+	if o.Warmup == 0 {
+		o.Warmup = -1 // zero is check's default
+	}
+	defer c.out.close()
+	if err := c.out.open(); err != nil {
+		return err
+	}
+	if c.zstd {
+		o.Suffix, o.Create = ".zst", createCompressed
+	}
+	if len(command) > 0 {
+		o.Launch = cdp.LaunchOptions{Argv: command, Stdout: c.app.err, Stderr: c.app.err}
+	} else {
+		if len(script) > 1 {
+			return usagef("check: %q is one argument too many: put -- before a command", script[1])
+		}
+		if o.Target, o.Opened, err = c.target.find(ctx, script); err != nil {
+			return err
+		}
+		o.Opened = o.Opened && !c.target.keep
+		if c.target.worker != "" {
+			if o.Worker, err = strconv.Atoi(c.target.worker); err != nil {
+				return usagef("--worker %s: check wants a thread id (see heapsnap targets --workers)", c.target.worker)
+			}
+		}
+	}
+	r, err := c.app.check(ctx, o, c.dir, check.JudgeOptions{Classes: c.classes})
+	if err != nil {
+		return err
+	}
+	r.Command = "check"
+	return c.out.report(r)
+}
+
+// check runs the rounds and judges them. The snapshots stay only in a folder
+// that was asked for.
+func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.JudgeOptions) (r *report.Report, err error) {
+	if o.Dir = dir; dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "heapsnap-check-"); err != nil {
+			return nil, usageError{err}
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
+	line := a.progress()
+	defer line.clear()
+	o.Tool = "heapsnap " + thisBuild().Version
+	if o.LoadOutput == nil {
+		o.LoadOutput = a.err
+	}
+	if o.Progress == nil {
+		o.Progress = line.running
+	}
+	series, err := check.Run(ctx, *o)
+	line.clear()
+	if err != nil {
+		return nil, trouble(err)
+	}
+	var paths []string
+	for _, c := range series.Captures {
+		paths = append(paths, c.Path)
+	}
+	j.Progress = line.judging
+	if r, err = check.Judge(ctx, paths, j); err != nil {
+		return nil, err
+	}
+	line.clear()
+	r.Version = thisBuild().Version
+	r.Target = series.Target.Script
+	r.Warnings = append(series.Warnings, r.Warnings...)
+	if dir == "" { // names of files that are gone help nobody
+		for i := range r.Captures {
+			r.Captures[i].Name = roundName(i)
+		}
+	}
+	return r, nil
+}
+
+// createCompressed makes a file that only its owner reads, compressed by zstd.
+func createCompressed(path string) (io.WriteCloser, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	w, err := compressor(f, ".zst")
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return compressedFile{w, f}, nil
+}
+
+type compressedFile struct {
+	io.WriteCloser
+	file *os.File
+}
+
+func (c compressedFile) Close() error { return errors.Join(c.WriteCloser.Close(), c.file.Close()) }
+
+func roundName(i int) string {
+	if i == 0 {
+		return "after warm-up"
+	}
+	return fmt.Sprintf("round %d", i)
+}
+
+// running shows what a run is doing.
+func (p *progress) running(e check.Event) {
+	p.show("%s", runText(e))
+}
+
+func runText(e check.Event) string {
+	switch e.Phase {
+	case check.Launching:
+		return "connecting"
+	case check.Waiting:
+		return "waiting for the program to be up"
+	case check.Loading:
+		if e.Warmup {
+			return fmt.Sprintf("round %d of %d: warm-up", e.Round, e.Rounds)
+		}
+		return fmt.Sprintf("round %d of %d: load", e.Round, e.Rounds)
+	case check.Settling:
+		return fmt.Sprintf("round %d of %d: collecting garbage", e.Round, e.Rounds)
+	case check.Capturing:
+		if e.Total > 0 {
+			return fmt.Sprintf("round %d of %d: snapshot %d of %d, %d %%, %s", e.Round, e.Rounds, e.Capture, e.Captures,
+				100*e.Done/e.Total, report.FormatBytes(e.Bytes))
+		}
+		return fmt.Sprintf("round %d of %d: snapshot %d of %d", e.Round, e.Rounds, e.Capture, e.Captures)
+	}
+	return string(e.Phase)
+}
+
+// patience is how long a demo may take before something is wrong.
+const patience = 5 * time.Minute
