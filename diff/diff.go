@@ -97,6 +97,7 @@ type GrowthSite struct {
 	Classes []ClassCount
 
 	holderID heapsnap.ObjectID
+	root     bool // held by V8's roots or native objects only
 }
 
 // ClassCount is a class among a site's survivors.

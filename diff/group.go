@@ -154,7 +154,7 @@ func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 	slices.SortStableFunc(all, func(a, b *holding) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.link, b.link), cmp.Compare(b.refs, a.refs))
 	})
-	g := &GrowthSite{Holder: all[0].node, Label: all[0].label}
+	g := &GrowthSite{Holder: all[0].node, Label: all[0].label, root: all[0].rank != rankObject}
 	for _, h := range all {
 		if h.rank == all[0].rank {
 			g.Holders = append(g.Holders, h.node)

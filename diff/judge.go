@@ -36,6 +36,9 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 	if g.Survivors().Count < minPerRound && g.Survivors().Bytes < minBytesPerRound {
 		return Small, 1, "fewer objects than rounds"
 	}
+	if rounds == 1 && g.root {
+		return InFlight, 0.5, "only V8's roots and native objects hold it: most likely work under way"
+	}
 	if rounds == 1 {
 		return Growth, 0.5, "there is one round only: growth, but nobody can say whether it goes on"
 	}
