@@ -192,13 +192,21 @@ func verdict(rounds int, fs []report.Finding) (report.Verdict, string) {
 	if l := fs[0].Location; l != nil {
 		what += fmt.Sprintf(", at %s:%d", l.File, l.Line)
 	}
+	leaks := 0
+	for _, f := range fs {
+		if f.Verdict == report.Leak {
+			leaks++
+		}
+	}
 	switch {
 	case rounds < 2:
 		return report.Inconclusive, what + "; two captures cannot tell whether it goes on: take at least three"
-	case len(fs) == 1:
+	case leaks == 0:
+		return report.Inconclusive, what + "; but the rounds differ too much to tell: take more, with equal work in each"
+	case leaks == 1:
 		return report.Leak, what
 	}
-	return report.Leak, fmt.Sprintf("%d leaks; the worst: %s", len(fs), what)
+	return report.Leak, fmt.Sprintf("%d leaks; the worst: %s", leaks, what)
 }
 
 func finding(f leak.Finding) report.Finding {

@@ -150,6 +150,14 @@ func (r *run) exited() <-chan struct{} {
 	return r.launched.Done()
 }
 
+// lost is closed when the target has ended the session.
+func (r *run) lost() <-chan struct{} {
+	if r.phase == Waiting && !errors.Is(r.session.Err(), cdp.ErrClosed) {
+		return nil // we did
+	}
+	return r.session.Done()
+}
+
 // explain adds where the run was, and if the target died, how.
 func (r *run) explain(ctx context.Context, err error) error {
 	where := string(r.phase)
@@ -159,12 +167,17 @@ func (r *run) explain(ctx context.Context, err error) error {
 	patience := time.NewTimer(exitPatience)
 	defer patience.Stop()
 	lost := errors.Is(err, cdp.ErrClosed)
-	if lost || r.phase == Loading && ctx.Err() == nil {
+	if r.phase == Waiting {
+		// A program that was at its end before we connected neither answers nor
+		// goes away until we do.
+		_ = r.main.Close()
+	}
+	if lost || r.phase == Waiting || r.phase == Loading && ctx.Err() == nil {
 		// The load fails first when the program crashes under it.
 		select {
 		case <-r.exited():
 			lost = true
-		case <-r.session.Done():
+		case <-r.lost():
 			lost = true
 			select {
 			case <-r.exited():
@@ -229,7 +242,7 @@ func (r *run) ready(ctx context.Context) error {
 	}
 	// Node answers before its own startup is done, with exceptions.
 	booted := func(ctx context.Context) (bool, error) {
-		return r.ask(ctx, cdp.Builtins("return typeof m('timers').setImmediate === 'function'"))
+		return r.ask(ctx, "performance.nodeTiming.bootstrapComplete > 0 && typeof setImmediate === 'function'")
 	}
 	if err := r.poll(ctx, "Node.js did not finish its startup", booted); err != nil {
 		return err
@@ -289,7 +302,7 @@ func (r *run) poll(ctx context.Context, missing string, ask func(context.Context
 // ask evaluates a yes or no question; an exception is a no.
 func (r *run) ask(ctx context.Context, expr string) (bool, error) {
 	var yes bool
-	err := r.session.Evaluate(ctx, expr, &yes)
+	err := r.session.EvaluateBare(ctx, expr, &yes)
 	var thrown *cdp.JSError
 	if errors.As(err, &thrown) {
 		return false, nil

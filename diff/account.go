@@ -36,10 +36,13 @@ func (c *comparison) account() {
 		order[i] = i
 	}
 	harm := func(j Judgement) int {
-		if j == Leak || j == Growth {
+		switch j {
+		case Leak:
 			return 0
+		case Growth:
+			return 1
 		}
-		return 1
+		return 2
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := c.sites[a], c.sites[b]

@@ -31,10 +31,11 @@ type Options struct {
 // Judgement says what a site's growth means.
 type Judgement string
 
-// The judgements. Growth is all that two captures can tell.
+// The judgements. Growth is undecided: it is all that two captures can tell,
+// and what rounds tell that differ too much.
 const (
 	Leak     Judgement = "leak"      // every round added, and what it added stayed
-	Growth   Judgement = "growth"    // grew in the only round there is
+	Growth   Judgement = "growth"    // grew, and nobody can say whether it goes on
 	Bounded  Judgement = "bounded"   // a cache, pool or ring: as much leaves as comes
 	WarmUp   Judgement = "warm-up"   // grew in the first rounds and stopped
 	InFlight Judgement = "in-flight" // only objects of the last round are alive

@@ -121,8 +121,8 @@ func (c *comparison) climbLinks(u union) {
 	}
 }
 
-// newSite makes a site of seeds. The holder with the most survivors of its own
-// comes first; a link of a list comes behind the list.
+// newSite makes a site of seeds. The holder comes first that has survivors of
+// most rounds, then the one with most; a link of a list comes behind the list.
 func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 	type holding struct {
 		node  heapsnap.Node
@@ -131,6 +131,8 @@ func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 		refs  int
 		most  int // references under label
 		link  int // 1 if it is a link among its like
+		gaps  int // rounds of which it has no reference
+		round []int
 	}
 	var all []*holding
 	byNode := map[heapsnap.Node]*holding{}
@@ -138,7 +140,7 @@ func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 		sd := &c.seeds[i]
 		h := byNode[sd.holder]
 		if h == nil {
-			h = &holding{node: sd.holder, rank: sd.rank}
+			h = &holding{node: sd.holder, rank: sd.rank, round: make([]int, c.rounds)}
 			byNode[sd.holder] = h
 			all = append(all, h)
 		}
@@ -150,9 +152,19 @@ func (c *comparison) newSite(seeds []uint32) *GrowthSite {
 		}
 		h.rank = min(h.rank, sd.rank)
 		h.refs += len(sd.refs)
+		for _, r := range sd.refs {
+			h.round[c.cohort[r.to]-1]++
+		}
+	}
+	for _, h := range all {
+		for _, n := range h.round {
+			if n == 0 {
+				h.gaps++
+			}
+		}
 	}
 	slices.SortStableFunc(all, func(a, b *holding) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.link, b.link), cmp.Compare(b.refs, a.refs))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.link, b.link), cmp.Compare(a.gaps, b.gaps), cmp.Compare(b.refs, a.refs))
 	})
 	g := &GrowthSite{Holder: all[0].node, Label: all[0].label, root: all[0].rank != rankObject}
 	for _, h := range all {

@@ -20,6 +20,10 @@ const (
 	// fading: when later rounds add less than this share of the first, the
 	// program is warming up.
 	fading = 0.2
+	// Uneven growth of this size is not passed over: it is no leak by the
+	// measure of equal rounds, but nobody should hear "clean".
+	unevenPerRound = 50
+	unevenBytes    = 256 << 10
 )
 
 // judge decides what each site's growth means.
@@ -67,8 +71,11 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		return Small, 0.8, "some rounds added next to nothing"
 	}
 	if float64(lowest) < steady*float64(median) {
-		if n[0] == lowest || n[0] < n[rounds-1]/2 {
+		if n[0] < n[rounds-1]/2 {
 			return Bounded, 0.6, fmt.Sprintf("of the first round %d objects are left, of the last %d: they are let go with time", n[0], lastRound)
+		}
+		if lowest >= unevenPerRound || g.Survivors().Bytes >= unevenBytes {
+			return Growth, 0.4, fmt.Sprintf("every round added, but between %d and %d objects: more rounds of equal work would tell", lowest, highest)
 		}
 		return Small, 0.6, fmt.Sprintf("rounds differ too much: %d to %d objects", lowest, highest)
 	}
