@@ -1,0 +1,168 @@
+package heapsnap
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"heapsnap/internal/textgraph"
+)
+
+func TestPopulation(t *testing.T) {
+	s := graph(t, `
+@1 synthetic "": shortcut global -> @3
+@3 object "global": property a -> @5, property m -> @7, property o -> @13
+@5 object "Array": internal elements -> @9, element 0 -> @11, element 5 -> @11, weak w -> @11, hidden 3 -> @11
+@7 object "Map": internal table -> @15, internal map -> @17
+@9 array "": internal 0 -> @11, internal 5 -> @11
+@11 string "x"
+@13 object "Object": context c -> @11
+@15 array "": internal 5 -> @11, internal 6 -> @13, hidden 2 -> @11
+@17 hidden "system / Map": internal x -> @11, internal y -> @11
+`)
+	for id, want := range map[ObjectID]int{3: 3, 5: 2, 7: 3, 11: 0, 13: 0} {
+		if got := s.Population(node(t, s, id)); got != want {
+			t.Errorf("Population(@%d) = %d, want %d", id, got, want)
+		}
+	}
+}
+
+// populations asks a file for the objects of ids.
+func populations(t *testing.T, data []byte, ids []ObjectID) map[ObjectID]int {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.heapsnapshot")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := OpenPopulations(context.Background(), path, ids, Options{})
+	if err != nil {
+		t.Fatalf("OpenPopulations: %v", err)
+	}
+	return found
+}
+
+// Whether it is read whole or passed over, a file has the same populations.
+func TestOpenPopulations(t *testing.T) {
+	for seed := range uint64(100) {
+		text := byteGraph(randomBytes(seed + 9000))
+		data := textgraph.Snapshot(t, text)
+		s := mustRead(t, data)
+		want := map[ObjectID]int{}
+		ids := []ObjectID{9999} // is not there
+		for i := range s.NodeCount() {
+			if (uint64(i)+seed)%3 == 0 {
+				ids = append(ids, s.ID(Node(i)))
+				want[s.ID(Node(i))] = s.Population(Node(i))
+			}
+		}
+		if got := populations(t, data, ids); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("OpenPopulations(%v) = %v, want %v in\n%s", ids, got, want, text)
+		}
+	}
+}
+
+// An edge that stands across the border of two blocks may be missing: one in a
+// megabyte.
+func TestOpenPopulationsLarge(t *testing.T) {
+	data, _ := large(t)
+	s := mustRead(t, data)
+	var ids []ObjectID
+	for i := 0; i < s.NodeCount(); i += 7 {
+		ids = append(ids, s.ID(Node(i)))
+	}
+	found := populations(t, data, ids)
+	missing := 0
+	for i := 0; i < s.NodeCount(); i += 7 {
+		got, ok := found[s.ID(Node(i))]
+		if want := s.Population(Node(i)); !ok || got > want || got < want-1 {
+			t.Errorf("OpenPopulations has %d, %v for node %d, want %d", got, ok, i, want)
+		} else {
+			missing += want - got
+		}
+	}
+	if blocks := len(data) / blockSize; missing > blocks {
+		t.Errorf("%d references are missing, want at most one in each of %d blocks", missing, blocks)
+	}
+}
+
+func TestPopulationsErrors(t *testing.T) {
+	for _, text := range []string{"", valid[:300], valid[:len(valid)-90]} {
+		if _, err := Populations(context.Background(), bytes.NewReader([]byte(text)), []ObjectID{3}, Options{}); err == nil {
+			t.Errorf("Populations of %d bytes has no error", len(text))
+		}
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	data := textgraph.Snapshot(t, `
+@1 synthetic "": element 1 -> @3
+@3 object "a" 10
+@8 native "embedder's" 20
+@4294967297 object "b" 30
+@4294967298 native "embedder's, at a high address" 40
+@5 object "c" 50
+`)
+	s := mustRead(t, data)
+	read, err := ReadIdentities(context.Background(), bytes.NewReader(data), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ids := range map[string]*Identities{"ReadIdentities": read, "Identities": s.Identities()} {
+		if ids.Count() != 6 || ids.Bytes() != 150 {
+			t.Errorf("%s: Count, Bytes = %d, %d, want 6, 150", name, ids.Count(), ids.Bytes())
+		}
+		if ids.MaxID() != 4294967297 {
+			t.Errorf("%s: MaxID = %d, want 4294967297, the greatest odd one", name, ids.MaxID())
+		}
+		for i := range s.NodeCount() {
+			if id := s.ID(Node(i)); !ids.Has(id) || ids.Has(id+100) {
+				t.Errorf("%s: Has(%d), Has(%d) = %v, %v", name, id, id+100, ids.Has(id), ids.Has(id+100))
+			}
+		}
+		for _, id := range []ObjectID{0, 2, 7, math.MaxUint32, 1 << 32, math.MaxUint64} {
+			if ids.Has(id) {
+				t.Errorf("%s: Has(%d) = true", name, id)
+			}
+		}
+	}
+}
+
+// What follows the nodes is not read: a file that is cut there is good enough.
+func TestReadIdentitiesStopsBehindNodes(t *testing.T) {
+	text := valid[:bytes.Index([]byte(valid), []byte(`"edges"`))]
+	ids, err := ReadIdentities(context.Background(), bytes.NewReader([]byte(text)), Options{})
+	if err != nil || ids.Count() != 3 || !ids.Has(5) {
+		t.Errorf("ReadIdentities = %+v, %v, want three nodes", ids, err)
+	}
+	if _, err := ReadIdentities(context.Background(), bytes.NewReader([]byte(valid[:400])), Options{}); err == nil {
+		t.Error("ReadIdentities of half the nodes has no error")
+	}
+}
+
+// Objects keep their type for life, so two captures of one process agree in
+// the types of all ids that both have; those of two processes do not.
+func TestSameProcess(t *testing.T) {
+	const first = "@1 synthetic \"\": element j -> @3+2*j j<3000\n"
+	same := textgraph.Series(t, first+`
+@3+2*i i<3000 -(1+(i%3+1)/3*9) object "a"
+@6003+2*i i<1000 +1 closure "b"
+`)
+	other := textgraph.Snapshot(t, first+"@3+2*i i<1500 closure \"b\"\n@3003+2*i i<1500 object \"a\"")
+	for _, test := range []struct {
+		name          string
+		before, after []byte
+		want          bool
+	}{
+		{"later, with a third gone", same[0], same[1], true},
+		{"itself", same[0], same[0], true},
+		{"half of the types differ", other, same[0], false},
+	} {
+		if got := mustRead(t, test.before).Identities().SameProcess(mustRead(t, test.after)); got != test.want {
+			t.Errorf("SameProcess(%s) = %v, want %v", test.name, got, test.want)
+		}
+	}
+}
