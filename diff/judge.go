@@ -65,6 +65,9 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		if lowest >= 1 && slices.Min(g.Bytes) >= minBytesPerRound {
 			return leakOrBounded(g, median)
 		}
+		if 5*n[0] >= 4*sum(n) {
+			return WarmUp, 0.8, "nearly all of it was made in the first round"
+		}
 		if lowest == 0 && float64(sum(n[:rounds/2])) < fading*float64(sum(n)) {
 			return Bounded, 0.8, "older rounds' objects were let go"
 		}

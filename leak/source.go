@@ -221,7 +221,7 @@ func (src *source) line(n int) string {
 	if n < len(src.lines) {
 		end = src.lines[n] - 1
 	}
-	return strings.TrimSpace(string(src.text[src.lines[n-1]:end]))
+	return strings.TrimRight(string(src.text[src.lines[n-1]:end]), " \t\r\n")
 }
 
 // addCode fills in the line's text.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -129,18 +130,13 @@ func (c *demoCommand) show(r *report.Report) error {
 // live runs the program for real.
 func (c *demoCommand) live(ctx context.Context, node string, program fixtures.Program) (*report.Report, error) {
 	const rounds, warmup = 4, 2
-	dir, err := os.MkdirTemp("", "heapsnap-demo-")
+	path, err := writeProgram(program)
 	if err != nil {
-		return nil, usageError{err}
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, program.File())
-	if err := os.WriteFile(path, program.Source, 0o600); err != nil {
 		return nil, usageError{err}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the demo took longer than %s", patience))
 	defer cancel()
-	c.app.note("$ heapsnap check --load-fn load --rounds %d -- node %s", rounds, program.Path)
+	c.app.note("$ heapsnap check --load-fn load --rounds %d -- node %s", rounds, path)
 	o := check.Options{
 		Launch:       cdp.LaunchOptions{Argv: []string{node, path}, Stdout: c.app.err, Stderr: c.app.err},
 		LoadFunction: "load",
@@ -150,6 +146,25 @@ func (c *demoCommand) live(ctx context.Context, node string, program fixtures.Pr
 	}
 	return c.app.check(ctx, &o, "", check.JudgeOptions{Classes: true})
 }
+
+// writeProgram puts the program where it stays, so that the line that is found
+// can be looked at, and returns its path. The marks that say where the leak is
+// are for our tests: they are taken out.
+func writeProgram(program fixtures.Program) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		if dir, err = os.MkdirTemp("", "heapsnap-"); err != nil {
+			return "", err
+		}
+	}
+	path := filepath.Join(dir, "heapsnap", "demo", filepath.FromSlash(program.Path))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, marks.ReplaceAll(program.Source, nil), 0o644)
+}
+
+var marks = regexp.MustCompile(`(?m) *//@ .*$`)
 
 // steps tells each step once, also off a terminal: a demo is to be watched.
 func (c *demoCommand) steps() func(check.Event) {
