@@ -41,7 +41,7 @@ func Parse(text string) (*Graph, error) {
 		}
 	}
 	if captures > 0 && captures < g.Captures {
-		return nil, fmt.Errorf("captures %d: lives need %d", captures, g.Captures)
+		return nil, fmt.Errorf("captures %d: the last birth is in number %d", captures, g.Captures)
 	}
 	g.Captures = max(g.Captures, captures)
 	return g, g.check()
@@ -155,7 +155,7 @@ func (g *Graph) life(p *parser) (l life) {
 	if p.has("-") && !p.has("->") {
 		l.dead = int(p.number(p.after("-")))
 	}
-	g.Captures = max(g.Captures, l.born+1, l.dead+1)
+	g.Captures = max(g.Captures, l.born+1)
 	return l
 }
 

@@ -28,9 +28,9 @@
 // repeated for i from 0 to 299, and an edge likewise by j<300 behind its
 // target: @101+2*i, +1+i/100. In names {i} and {2*j} are replaced.
 //
-// A text is a series of captures of one process, counted from 0: as many as
-// the lives need, or as the line "captures 5" says. An edge is in a capture
-// when both its ends are and it lives itself.
+// A text is a series of captures of one process, counted from 0: up to the
+// last in which something is born, or as many as the line "captures 5" says.
+// An edge is in a capture when both its ends are and it lives itself.
 package textgraph
 
 import "testing"

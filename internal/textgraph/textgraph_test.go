@@ -101,7 +101,7 @@ func TestParseErrors(t *testing.T) {
 		{`@3-i i<5 object "a"`, `line 2: "3-i" is -1`},
 		{`@3/j object "a"`, `line 2: "3/j" is no number`},
 		{`@1 object "a"`, "line 2: @1 is there already"},
-		{"@3 +3 object \"a\"\ncaptures 2", "captures 2: lives need 4"},
+		{"@3 +3 object \"a\"\ncaptures 2", "captures 2: the last birth is in number 4"},
 	} {
 		_, err := Parse(root + test.text)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

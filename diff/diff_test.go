@@ -1,0 +1,487 @@
+package diff
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"heapsnap/heapsnap"
+	"heapsnap/internal/textgraph"
+)
+
+// roots is what every graph begins with: the user's global object @3 and V8's
+// roots @5, both with room for more.
+const roots = `
+@1 synthetic "": shortcut global -> @3, element 1 -> @5
+@3 object "global": property app -> @7
+@5 synthetic "(GC roots)": element 1 -> @9, element 2 -> @11
+@9 synthetic "(Global handles)": element j -> @90001+2*j j<100
+@11 synthetic "(Stack roots)"
+`
+
+// Objects of round r have ids from r*1000 on: V8's ids only grow.
+
+func snapshots(t *testing.T, text string) []*heapsnap.Snapshot {
+	t.Helper()
+	var all []*heapsnap.Snapshot
+	for i, data := range textgraph.Series(t, text) {
+		s, err := heapsnap.Read(context.Background(), bytes.NewReader(data), heapsnap.Options{})
+		if err != nil {
+			t.Fatalf("capture %d: %v", i, err)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// compare finds the growth of a series, with populations from the captures
+// themselves.
+func compare(t *testing.T, all []*heapsnap.Snapshot) *Diff {
+	t.Helper()
+	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+		found := map[heapsnap.ObjectID]int{}
+		for _, id := range ids {
+			if n, ok := all[capture].Find(id); ok {
+				found[id] = all[capture].Population(n)
+			}
+		}
+		return found, nil
+	}}
+	d, err := Compare(context.Background(), identities(all[:len(all)-1]), all[len(all)-1], opts)
+	if err != nil {
+		t.Fatalf("Compare: %v", err)
+	}
+	return d
+}
+
+func identities(all []*heapsnap.Snapshot) []*heapsnap.Identities {
+	var ids []*heapsnap.Identities
+	for _, s := range all {
+		ids = append(ids, s.Identities())
+	}
+	return ids
+}
+
+// told writes a diff as a test wants it: a line per site that has survivors,
+// and what is in none.
+//
+//	leak @7 [x]: 100 100 100, entries 100 100 100, also @9
+func told(d *Diff) string {
+	var b strings.Builder
+	for _, g := range d.Sites {
+		if g.Survivors() == (Amount{}) {
+			continue // all it reaches is another's
+		}
+		fmt.Fprintf(&b, "%s @%d %s: %s, entries %s", g.Judgement, d.Last.ID(g.Holder), g.Label, numbers(g.Count), numbers(g.Entry))
+		for _, n := range g.Holders {
+			if n != g.Holder {
+				fmt.Fprintf(&b, ", also @%d", d.Last.ID(n))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	if churn := d.Parts[Churn]; churn.Count > 0 {
+		fmt.Fprintf(&b, "churn: %d\n", churn.Count)
+	}
+	return b.String()
+}
+
+func numbers(n []int) string { return strings.Trim(fmt.Sprint(n), "[]") }
+
+// Each row is a series and all there is to say about it. Objects of the embedder
+// have even ids.
+func TestCompare(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"nothing grows", `captures 4
+@7 object "App": property a -> @13
+@13 object "A"
+`, ""},
+		{"an array gets a hundred a round", `
+@7 object "App": property list -> @13
+@13 object "Array": element j -> @1001+j/100*1000+2*(j%100) j<300
+@1001+i/100*1000+2*(i%100) i<300 +1+i/100 closure "f" 64
+`, "leak @13 [x]: 100 100 100, entries 100 100 100\n"},
+		{"and so does its owner, by its storage, new in every round", `
+@7 object "App": property list -> @13
+@13 object "Array": internal elements -> @15 -1, internal elements -> @1999+1000*j +1+j -(2+j) j<1,
+  internal elements -> @2999 +2 -3, internal elements -> @3999 +3, element j -> @1001+j/100*1000+2*(j%100) j<300
+@15 -1 array "(object elements)"
+@1999 +1 -2 array "(object elements)" 800: internal j -> @1001+2*j j<100
+@2999 +2 -3 array "(object elements)" 1600: internal j -> @1001+j/100*1000+2*(j%100) j<200
+@3999 +3 array "(object elements)" 2400: internal j -> @1001+j/100*1000+2*(j%100) j<300
+@1001+i/100*1000+2*(i%100) i<300 +1+i/100 closure "f" 64
+`, "leak @13 [x]: 100 100 100, entries 100 100 100\nchurn: 1\n"},
+		{"a Map's entries, with what they hold", `
+@7 object "App": property sessions -> @13
+@13 object "Map": internal table -> @15
+@15 array "": internal {5+3*j} -> @1001+j/50*1000+4*(j%50) j<150, internal {6+3*j} -> @1003+j/50*1000+4*(j%50) j<150
+@1001+i/50*1000+4*(i%50) i<150 +1+i/50 string "key {i}" 16
+@1003+i/50*1000+4*(i%50) i<150 +1+i/50 object "Session" 48: property user -> @1501+i/50*1000+2*(i%50)
+@1501+i/50*1000+2*(i%50) i<150 +1+i/50 object "User" 32
+`, "leak @13 [x]: 150 150 150, entries 100 100 100\n"},
+		{"a dictionary: more names than an object has", `
+@7 object "App": property user{j} -> @1001+j/20*1000+2*(j%20) j<60
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "User" 32
+`, "leak @7 [x]: 20 20 20, entries 20 20 20\n"},
+		{"a new table with the same entries", `captures 4
+@7 object "App": property m -> @13
+@13 object "Map": internal table -> @15 -1, internal table -> @1001 +1 -2, internal table -> @2001 +2 -3, internal table -> @3001 +3
+@15 -1 array "" 64: internal 5 -> @17
+@1001 +1 -2 array "" 64: internal 5 -> @17
+@2001 +2 -3 array "" 64: internal 5 -> @17
+@3001 +3 array "" 64: internal 5 -> @17
+@17 object "Session"
+`, "churn: 1\n"},
+		{"an array copied and replaced every round is its variable's", `
+@7 object "App": context list -> @13 -1, context list -> @1901 +1 -2, context list -> @2901 +2 -3, context list -> @3901 +3
+@13 -1 object "Array"
+@1901 +1 -2 object "Array": element j -> @1001+j/50*1000+2*(j%50) j<50
+@2901 +2 -3 object "Array": element j -> @1001+j/50*1000+2*(j%50) j<100
+@3901 +3 object "Array": element j -> @1001+j/50*1000+2*(j%50) j<150
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Row" 32
+`, "leak @7 list: 50 50 51, entries 0 0 1\n"},
+
+		{"a collection of each round's collection", `
+@7 object "App": property byDay -> @13
+@13 object "Map": internal table -> @15
+@15 array "": internal {5+3*j} -> @1901+1000*j j<3
+@1901+1000*i i<3 +1+i object "Map" 32: internal table -> @1903+1000*i
+@1903+1000*i i<3 +1+i array "": internal {j} -> @1001+1000*i+2*j j<50
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Row" 32
+`, "leak @13 [x]: 51 51 51, entries 1 1 1\n"},
+		{"a text that is added to", `
+@7 object "App": property log -> @13 -1, property log -> @1001 +1 -2, property log -> @2001 +2 -3, property log -> @3001 +3
+@13 string "log" 1000
+@1001 +1 concatenated string "" 32: internal first -> @13, internal second -> @1003
+@2001 +2 concatenated string "" 32: internal first -> @1001, internal second -> @2003
+@3001 +3 concatenated string "" 32: internal first -> @2001, internal second -> @3003
+@1003+1000*i i<3 +1+i string "line" 100000
+`, "leak @7 log: 2 2 2, entries 0 0 1\n"},
+
+		{"warm-up", `captures 5
+@7 object "App": element j -> @1001+2*j j<200
+@1001+2*i i<200 +1 object "Module" 100
+`, "warm-up @7 [x]: 200 0 0 0, entries 200 0 0 0\n"},
+		{"warm-up that dies down", `captures 5
+@7 object "App": element j -> @1001+2*j j<200, element 200+j -> @2001+2*j j<20, element 300+j -> @3001+2*j j<3, element 400+j -> @4001+2*j j<2
+@1001+2*i i<200 +1 object "Module" 100
+@2001+2*i i<20 +2 object "Module" 100
+@3001+2*i i<3 +3 object "Module" 100
+@4001+2*i i<2 +4 object "Module" 100
+`, "warm-up @7 [x]: 200 20 3 2, entries 200 20 3 2\n"},
+		{"in flight", `captures 4
+@7 object "Server": element j -> @1001+j/50*1000+2*(j%50) j<150
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 -(2+i/50) object "Request" 100
+`, "in-flight @7 [x]: 0 0 50, entries 0 0 50\n"},
+		{"a cache at its bound", `captures 4
+@7 object "LRU": element j -> @101+2*j j<100, element 100+j -> @1001+2*j j<40, element 200+j -> @2001+2*j j<40, element 300+j -> @3001+2*j j<40
+@101+2*i i<100 -(1+i/40) object "Entry" 8
+@1001+2*i i<40 +1 -(4-i/20) object "Entry" 8
+@2001+2*i i<40 +2 object "Entry" 8
+@3001+2*i i<40 +3 object "Entry" 8
+`, "bounded @7 [x]: 20 40 40, entries 20 40 40\n"},
+		{"a cache that reaches its bound in the second of four rounds", `captures 5
+@7 object "Cache": element j -> @1001+j/100*1000+2*(j%100) j<400
+@1001+2*i i<50 +1 -3 object "Entry" 8
+@1101+2*i i<25 +1 -4 object "Entry" 8
+@1151+2*i i<25 +1 object "Entry" 8
+@2001+2*i i<50 +2 -3 object "Entry" 8
+@2101+2*i i<25 +2 -4 object "Entry" 8
+@2151+2*i i<25 +2 object "Entry" 8
+@3001+2*i i<50 +3 -4 object "Entry" 8
+@3101+2*i i<50 +3 object "Entry" 8
+@4001+2*i i<100 +4 object "Entry" 8
+`, "bounded @7 [x]: 25 25 50 100, entries 25 25 50 100\n"},
+		{"older rounds are let go", `captures 4
+@7 object "Log": element j -> @1001+2*j j<10, element 10+j -> @2001+2*j j<60, element 100+j -> @3001+2*j j<70
+@1001+2*i i<10 +1 object "Line" 8
+@2001+2*i i<60 +2 object "Line" 8
+@3001+2*i i<70 +3 object "Line" 8
+`, "bounded @7 [x]: 10 60 70, entries 10 60 70\n"},
+		{"one object a round is a habit of V8", `
+@7 object "App": element j -> @1001+1000*j j<3
+@1001+1000*i i<3 +1+i object "Counter" 16
+`, "small @7 [x]: 1 1 1, entries 1 1 1\n"},
+		{"unless it is large", `
+@7 object "App": element j -> @1001+1000*j j<3
+@1001+1000*i i<3 +1+i object "Page" 65536
+`, "leak @7 [x]: 1 1 1, entries 1 1 1\n"},
+		{"two captures tell growth only", `
+@7 object "App": element j -> @1001+2*j j<20
+@1001+2*i i<20 +1 object "A" 16
+`, "growth @7 [x]: 20, entries 20\n"},
+
+		{"two collections of the same objects", `
+@7 object "App": property byID -> @13, property byName -> @15
+@13 object "Map": internal table -> @17
+@15 object "Map": internal table -> @19
+@17 array "": internal {5+3*j} -> @1001+j/20*1000+2*(j%20) j<60
+@19 array "": internal {5+3*j} -> @1001+j/20*1000+2*(j%20) j<60
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "Session" 16
+`, "leak @13 [x]: 20 20 20, entries 20 20 20, also @15\n"},
+		{"three of them", `
+@7 object "App": element 1 -> @13, element 2 -> @15, element 3 -> @17
+@13+2*i i<3 object "Index{i}": element j -> @1001+j/20*1000+2*(j%20) j<60
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "X" 16
+`, "leak @13 [x]: 20 20 20, entries 20 20 20, also @15, also @17\n"},
+		{"two collections of different objects", `
+@7 object "App": property a -> @13, property b -> @15
+@13 object "A": element j -> @1001+j/20*1000+2*(j%20) j<60
+@15 object "B": element j -> @1501+j/30*1000+2*(j%30) j<90
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "X" 16
+@1501+i/30*1000+2*(i%30) i<90 +1+i/30 object "Y" 16
+`, "leak @15 [x]: 30 30 30, entries 30 30 30\nleak @13 [x]: 20 20 20, entries 20 20 20\n"},
+		{"alike elements of one collection", `
+@7 object "Rooms": element j -> @101+4*j j<10
+@101+4*i i<10 object "Room": property messages -> @103+4*i
+@103+4*i i<10 object "Array": element j -> @1001+j/5*1000+2*(j%5)+10*i j<15
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Message" 16
+`, "leak @103 [x]: 50 50 50, entries 5 5 5, also @107, also @111, also @115, also @119, also @123, also @127, also @131, also @135, also @139\n"},
+
+		{"a list that is appended to", `
+@7 object "Trail": property first -> @13, property last -> @13 -1, property last -> @1099 +1 -2, property last -> @2099 +2 -3, property last -> @3099 +3
+@13 object "Record": property next -> @1001
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Record" 16: property next -> @1001+(i+1)/50*1000+2*((i+1)%50)
+`, "leak @13 next: 50 50 50, entries 1 0 0\n"},
+		{"a list without a pointer to its end", `
+@7 object "Trail": property first -> @13
+@13 object "Record": property next -> @1001
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Record" 16: property next -> @1001+(i+1)/50*1000+2*((i+1)%50)
+`, "leak @13 next: 50 50 50, entries 1 0 0\n"},
+		{"a list that is prepended to", `
+@7 object "Stack": property top -> @13 -1, property top -> @1099 +1 -2, property top -> @2099 +2 -3, property top -> @3099 +3
+@13 object "Frame"
+@1001+2*i i<50 +1 object "Frame" 16: property next -> @999+2*i
+@999 object "Frame" 16: property next -> @13
+@2001 +2 object "Frame" 16: property next -> @1099
+@2003+2*i i<49 +2 object "Frame" 16: property next -> @2001+2*i
+@3001 +3 object "Frame" 16: property next -> @2099
+@3003+2*i i<49 +3 object "Frame" 16: property next -> @3001+2*i
+`, "leak @7 top: 50 50 50, entries 0 0 1\n"},
+		{"a tree that grows at its leaves", `
+@7 object "Index": property root -> @101
+@101+2*i i<15 object "Branch" 32: property left -> @103+4*i, property right -> @105+4*i, element 1 -> @1001+2*i, element 2 -> @2001+2*i, element 3 -> @3001+2*i
+@1001+2*i i<15 +1 object "Branch" 32
+@2001+2*i i<15 +2 object "Branch" 32
+@3001+2*i i<15 +3 object "Branch" 32
+`, "leak @101 [x]: 15 15 15, entries 15 15 15\n"},
+
+		{"a collection made on first use", `captures 4
+@7 object "App": property cache -> @1001
+@1001 +1 object "Map" 32: internal table -> @1003 +1 -2, internal table -> @2003 +2 -3, internal table -> @3003 +3
+@1003 +1 -2 array "": internal {5+3*j} -> @1101+2*j j<40
+@2003 +2 -3 array "": internal {5+3*j} -> @1101+j/40*1000+2*(j%40) j<80
+@3003 +3 array "": internal {5+3*j} -> @1101+j/40*1000+2*(j%40) j<120
+@1101+i/40*1000+2*(i%40) i<120 +1+i/40 object "Result" 16
+`, "leak @1001 [x]: 41 40 40, entries 40 40 40, also @7\n"},
+
+		{"native objects are as old as their owner", `
+@7 object "Pool": property a -> @13, element j -> @1001+j/10*1000+2*(j%10) j<30
+@13 object "Socket": internal handle -> @20 -1, internal handle -> @22 +1 -2, internal handle -> @24 +2 -3, internal handle -> @26 +3
+@20 -1 native "TCP" 8
+@22 +1 -2 native "TCP" 8
+@24 +2 -3 native "TCP" 8
+@26 +3 native "TCP" 8
+@1001+i/10*1000+2*(i%10) i<30 +1+i/10 object "Socket" 16: internal handle -> @1002+i/10*1000+2*(i%10)
+@1002+i/10*1000+2*(i%10) i<30 +1+i/10 native "TCP" 8
+`, "leak @7 [x]: 20 20 20, entries 10 10 10\nchurn: 1\n"},
+		{"memory outside the heap is its owner's", `
+@7 object "App": element j -> @1001+j/20*1000+2*(j%20) j<60
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "ArrayBuffer" 16: internal backing_store -> @1002+i/20*1000+4*(i%20)
+@1002+i/20*1000+4*(i%20) i<60 +1+i/20 native "system / JSArrayBufferData" 65536
+`, "leak @7 [x]: 40 40 40, entries 20 20 20\n"},
+		{"V8's roots are named last", `
+@7 object "App": element j -> @90001+2*j j<60
+@90001+2*i i<60 +1+i/20 object "Wrap" 16
+`, "leak @7 [x]: 20 20 20, entries 20 20 20\n"},
+		{"and alone if nobody else is there", `
+@7 object "App"
+@90001+2*i i<60 +1+i/20 object "Wrap" 16
+`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
+		{"weak references hold nothing", `
+@7 object "App": weak j -> @90001+2*j j<60
+@90001+2*i i<60 +1+i/20 object "Wrap" 16
+`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
+		{"code and feedback of a function are named behind objects", `
+@7 object "App": property f -> @13, element j -> @1001+j/10*1000+2*(j%10) j<30
+@13 closure "f": internal shared -> @15
+@15 code "f": internal j -> @1001+j/10*1000+2*(j%10) j<30
+@1001+i/10*1000+2*(i%10) i<30 +1+i/10 object "A" 16
+`, "leak @7 [x]: 10 10 10, entries 10 10 10\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			all := snapshots(t, roots+test.text)
+			d := compare(t, all)
+			if got := told(d); got != test.want {
+				t.Errorf("Compare tells\n%s\nwant\n%s", got, test.want)
+			}
+			checkAccount(t, all, d)
+		})
+	}
+}
+
+// checkAccount: every new object is in exactly one part.
+func checkAccount(t *testing.T, all []*heapsnap.Snapshot, d *Diff) {
+	t.Helper()
+	var sum, sites Amount
+	for _, part := range d.Parts {
+		sum.Count += part.Count
+		sum.Bytes += part.Bytes
+	}
+	if sum != d.Total {
+		t.Errorf("Parts add up to %+v, Total = %+v", sum, d.Total)
+	}
+	var fresh Amount
+	inSite := map[*GrowthSite]uint64{}
+	for i := range d.Last.NodeCount() {
+		n := heapsnap.Node(i)
+		if _, ok := all[0].Find(d.Last.ID(n)); !ok {
+			fresh.add(d.Last.SelfSize(n))
+		}
+		if g := d.SiteOf(n); g != nil {
+			inSite[g] += d.Last.SelfSize(n)
+		}
+	}
+	if fresh != d.Total {
+		t.Errorf("Total = %+v, want %+v: what the first capture does not have", d.Total, fresh)
+	}
+	for _, g := range d.Sites {
+		a := g.Survivors()
+		sites.Bytes += a.Bytes
+		if a.Bytes != inSite[g] {
+			t.Errorf("the site of @%d has %d bytes, its survivors %d", d.Last.ID(g.Holder), a.Bytes, inSite[g])
+		}
+	}
+	if churn := d.Parts[Churn]; sites.Bytes+churn.Bytes != d.Total.Bytes {
+		t.Errorf("sites have %d bytes and churn %d, Total %d", sites.Bytes, churn.Bytes, d.Total.Bytes)
+	}
+}
+
+// What a series says does not depend on the order in which V8 writes objects.
+func TestCompareOrder(t *testing.T) {
+	const head, tail = "@1 synthetic \"\": shortcut global -> @3\n@3 object \"global\": property a -> @7, property b -> @11\n", `
+@7 object "Map": internal table -> @9
+@9 array "": internal {5+3*j} -> @1001+j/20*1000+2*(j%20) j<60
+@11 object "Array": element j -> @1001+j/20*1000+2*(j%20) j<60, element 100+j -> @1501+j/30*1000+2*(j%30) j<90
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "X" 16
+@1501+i/30*1000+2*(i%30) i<90 +1+i/30 object "Y" 24: property x -> @1001+i/30*1000+2*(i%30%20)`
+	lines := strings.Split(strings.TrimSpace(tail), "\n")
+	want := told(compare(t, snapshots(t, head+tail)))
+	for range 3 {
+		lines = append(lines[1:], lines[0])
+		if got := told(compare(t, snapshots(t, head+strings.Join(lines, "\n")))); got != want {
+			t.Errorf("in the order\n%s\nCompare tells\n%s\nwant\n%s", strings.Join(lines, "\n"), got, want)
+		}
+	}
+}
+
+// The classes of a leak are counted per round, the most frequent first.
+func TestCompareClasses(t *testing.T) {
+	d := compare(t, snapshots(t, roots+`
+@7 object "App": element j -> @1001+j/10*1000+2*(j%10) j<30
+@1001+i/10*1000+2*(i%10) i<30 +1+i/10 object "Session" 16: property a -> @1101+i/10*1000+4*(i%10), property b -> @1103+i/10*1000+4*(i%10), internal elements -> @1501+i/10*1000+2*(i%10)
+@1101+i/10*1000+4*(i%10) i<30 +1+i/10 object "Quote" 16
+@1103+i/10*1000+4*(i%10) i<30 +1+i/10 object "Quote" 16
+@1501+i/10*1000+2*(i%10) i<30 +1+i/10 array "" 16
+`))
+	var got []string
+	for _, k := range d.Sites[0].Classes {
+		got = append(got, fmt.Sprintf("%s %v %d %s", k.Class, k.PerRound, k.Total, d.Last.ClassName(k.Sample)))
+	}
+	if want := "[Quote [20 20 20] 60 Quote Session [10 10 10] 30 Session]"; fmt.Sprint(got) != want {
+		t.Errorf("Classes = %v, want %s: storage is no class of its own", got, want)
+	}
+	if a := d.Sites[0].Survivors(); a.Count != 90 || a.Bytes != 120*16 {
+		t.Errorf("Survivors = %+v, want 90 objects, and the bytes of their storage too", a)
+	}
+}
+
+// Populations are asked for once per earlier capture, of the holders only.
+func TestCompareAsksPopulations(t *testing.T) {
+	all := snapshots(t, roots+`
+@7 object "App": property list -> @13, property few -> @15
+@13 object "Array": element j -> @1001+j/100*1000+2*(j%100) j<300
+@15 object "Array": element j -> @1901+j/2*1000+2*(j%2) j<6
+@1001+i/100*1000+2*(i%100) i<300 +1+i/100 closure "f" 64
+@1901+i/2*1000+2*(i%2) i<6 +1+i/2 closure "g" 64
+`)
+	var asked []string
+	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+		asked = append(asked, fmt.Sprint(capture, ids))
+		return map[heapsnap.ObjectID]int{13: 100 * capture}, nil
+	}}
+	d, err := Compare(context.Background(), identities(all[:3]), all[3], opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "[0 [13] 1 [13] 2 [13]]"; fmt.Sprint(asked) != want {
+		t.Errorf("Populations was asked for %v, want %s", asked, want)
+	}
+	if g := d.Sites[0]; !slices.Equal(g.Population, []int{0, 100, 200, 300}) || g.Judgement != Leak {
+		t.Errorf("Population, Judgement = %v, %v, want one more hundred per capture, leak", g.Population, g.Judgement)
+	}
+	// A holder that is as full as ever is bounded, whatever the rounds say.
+	opts.Populations = func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+		return map[heapsnap.ObjectID]int{13: 300}, nil
+	}
+	d, err = Compare(context.Background(), identities(all[:3]), all[3], opts)
+	if want := "leak @15 [x]: 2 2 2, entries 2 2 2\nbounded @13 [x]: 100 100 100, entries 100 100 100\n"; err != nil || told(d) != want {
+		t.Errorf("Compare tells\n%s, %v, want\n%s", told(d), err, want)
+	}
+	broken := fmt.Errorf("the file is gone")
+	opts.Populations = func(_ context.Context, capture int, _ []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+		if capture == 1 {
+			return nil, broken
+		}
+		return nil, nil
+	}
+	if _, err = Compare(context.Background(), identities(all[:3]), all[3], opts); err == nil || err.Error() != "capture 2: the file is gone" {
+		t.Errorf("Compare = %v, want capture 2: the file is gone", err)
+	}
+	// Without populations it is a leak all the same, a little less surely.
+	d, err = Compare(context.Background(), identities(all[:3]), all[3], Options{})
+	if err != nil || d.Sites[0].Judgement != Leak || d.Sites[0].Population != nil || d.Sites[0].Confidence >= 0.9 {
+		t.Errorf("Compare without populations = %+v, %v, want a leak with confidence below 0.9", d.Sites[0], err)
+	}
+}
+
+func TestCompareRefuses(t *testing.T) {
+	series := snapshots(t, roots+`
+@7 object "App": element j -> @1001+j/100*1000+2*(j%100) j<300
+@101+2*i i<400 closure "f" 64
+@1001+i/100*1000+2*(i%100) i<300 +1+i/100 closure "f" 64
+`)
+	other := snapshots(t, roots+`
+@7 object "App": element j -> @101+2*j j<400
+@101+2*i i<400 object "Session" 64
+@10001 object "later"
+`)
+	for _, test := range []struct {
+		name    string
+		earlier []*heapsnap.Snapshot
+		last    *heapsnap.Snapshot
+		want    string
+	}{
+		{"nothing to compare with", nil, series[0], "two captures or more"},
+		{"newest first", []*heapsnap.Snapshot{series[3]}, series[0], "not in order"},
+		{"the last two the wrong way round", []*heapsnap.Snapshot{series[0], series[3]}, series[2], "not in order"},
+		{"another process", []*heapsnap.Snapshot{series[0]}, other[0], "not of one process"},
+		{"another process among them", []*heapsnap.Snapshot{series[0], other[0]}, series[3], "not of one process"},
+		{"too many", slices.Repeat(series[:1], 251), series[3], "252 captures"},
+	} {
+		d, err := Compare(context.Background(), identities(test.earlier), test.last, Options{})
+		if d != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: Compare = %v, %v, want an error with %q", test.name, d, err, test.want)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	gone := fmt.Errorf("nobody waits any more")
+	cancel(gone)
+	if _, err := Compare(ctx, identities(series[:3]), series[3], Options{}); err != gone {
+		t.Errorf("Compare = %v, want the cause of the cancellation", err)
+	}
+}
