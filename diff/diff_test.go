@@ -18,7 +18,7 @@ const roots = `
 @1 synthetic "": shortcut global -> @3, element 1 -> @5
 @3 object "global": property app -> @7
 @5 synthetic "(GC roots)": element 1 -> @9, element 2 -> @11
-@9 synthetic "(Global handles)": element j -> @90001+2*j j<100
+@9 synthetic "(Global handles)": element j -> @90001+2*j j<100, element 100+j -> @90002+2*j j<100
 @11 synthetic "(Stack roots)"
 `
 
@@ -122,6 +122,15 @@ func TestCompare(t *testing.T) {
 @1003+i/50*1000+4*(i%50) i<150 +1+i/50 object "Session" 48: property user -> @1501+i/50*1000+2*(i%50)
 @1501+i/50*1000+2*(i%50) i<150 +1+i/50 object "User" 32
 `, "leak @13 [x]: 150 150 150, entries 100 100 100\n"},
+		{"a Map whose table is new in every round", `
+@7 object "App": property sessions -> @13
+@13 object "Map": internal table -> @15 -1, internal table -> @1999 +1 -2, internal table -> @2999 +2 -3, internal table -> @3999 +3
+@15 -1 array ""
+@1999 +1 -2 array "" 800: internal {5+3*j} -> @1001+2*j j<50
+@2999 +2 -3 array "" 1600: internal {5+3*j} -> @1001+j/50*1000+2*(j%50) j<100
+@3999 +3 array "" 2400: internal {5+3*j} -> @1001+j/50*1000+2*(j%50) j<150
+@1001+i/50*1000+2*(i%50) i<150 +1+i/50 object "Session" 48
+`, "leak @13 [x]: 50 50 50, entries 50 50 50\nchurn: 1\n"},
 		{"a dictionary: more names than an object has", `
 @7 object "App": property user{j} -> @1001+j/20*1000+2*(j%20) j<60
 @1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "User" 32
@@ -293,10 +302,20 @@ func TestCompare(t *testing.T) {
 @1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "ArrayBuffer" 16: internal backing_store -> @1002+i/20*1000+4*(i%20)
 @1002+i/20*1000+4*(i%20) i<60 +1+i/20 native "system / JSArrayBufferData" 65536
 `, "leak @7 [x]: 40 40 40, entries 20 20 20\n"},
+		{"native objects that only V8's roots hold have an age of their own", `
+@7 object "App"
+@90002+2*i i<60 +1+i/20 native "Handle" 16
+`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
 		{"V8's roots are named last", `
 @7 object "App": element j -> @90001+2*j j<60
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
 `, "leak @7 [x]: 20 20 20, entries 20 20 20\n"},
+		{"and join nothing that objects keep apart", `
+@7 object "App": property a -> @13, property b -> @15
+@13 object "A": element j -> @90001+4*j j<20
+@15 object "B": element j -> @90003+4*j j<20
+@90001+2*i i<40 +1+i/20 object "Wrap" 16
+`, "leak @13 [x]: 10 10, entries 10 10\nleak @15 [x]: 10 10, entries 10 10\n"},
 		{"and alone if nobody else is there", `
 @7 object "App"
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
