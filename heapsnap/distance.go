@@ -24,6 +24,7 @@ func (s *Snapshot) computeDistances() {
 		d[i] = Unreachable
 	}
 	queue := make([]Node, 0, n)
+	seen := newBitset(n) // d[to] != Unreachable, in a set that stays in the cache
 	// Which WeakMap entries had one of their two edges seen: the first is
 	// passed over, so that a value is as far as the farther of key and table.
 	pending := map[uint32]bool{}
@@ -32,9 +33,10 @@ func (s *Snapshot) computeDistances() {
 			from := queue[head]
 			for e := Edge(s.firstEdge[from]); e < Edge(s.firstEdge[from+1]); e++ {
 				to := s.edgeTo[e]
-				if s.edgeType[e] == WeakEdge || d[to] != Unreachable || !s.countsForDistance(from, e, pending) {
+				if seen.has(to) || s.edgeType[e] == WeakEdge || !s.countsForDistance(from, e, pending) {
 					continue
 				}
+				seen.add(to)
 				d[to] = d[from] + 1
 				queue = append(queue, to)
 			}
@@ -44,6 +46,7 @@ func (s *Snapshot) computeDistances() {
 	for e := first; e < end; e++ {
 		if to := s.edgeTo[e]; s.userRoot(to) {
 			d[to] = 1
+			seen.add(to)
 			queue = append(queue, to)
 		}
 	}
@@ -53,6 +56,7 @@ func (s *Snapshot) computeDistances() {
 	if any {
 		d[s.root] = SystemDistance
 	}
+	seen.add(s.root)
 	queue = append(queue[:0], s.root)
 	walk()
 	s.distance = d

@@ -78,15 +78,15 @@ func (s *Snapshot) computeDominated() {
 //     too, but what they refer to does not count.
 func (s *Snapshot) computeDominators() {
 	s.shallowOnce.Do(s.transferShallowSizes)
-	s.flagsOnce.Do(s.pageObjects)
 	w := &domWalk{s: s, n: s.NodeCount()}
 	w.number = make([]uint32, w.n)
 	w.order = make([]Node, 0, w.n)
 	w.parent = make([]uint32, 0, w.n)
 	w.preds = make([]uint32, w.n+1)
 	w.kept = newBitset(s.EdgeCount())
+	w.seen = newBitset(w.n)
 
-	w.visit(s.root)
+	w.visitRoot()
 	if len(w.order) < w.n {
 		w.visitOrphans()
 	}
@@ -99,7 +99,7 @@ func (s *Snapshot) computeDominators() {
 	}
 	if s.reached < w.n { // (2)
 		for i := range w.n {
-			if w.number[i] == 0 {
+			if !w.seen.has(Node(i)) {
 				s.dom[i] = s.root
 				w.order = append(w.order, Node(i))
 			}
@@ -125,7 +125,8 @@ type domWalk struct {
 	order  []Node   // vertex -> node
 	parent []uint32 // vertex -> its parent in the walk
 	preds  []uint32 // node -> number of essential references to it, from visited nodes
-	kept   bitset   // edges that are essential
+	kept   bitset   // edges that are essential, but for those that the walk took first
+	seen   bitset   // nodes that have a number
 	stack  []frame
 }
 
@@ -134,34 +135,114 @@ type frame struct {
 	vertex    uint32 // whose they are
 }
 
-// visit walks from n, a child of vertex 0 unless it is the root itself.
-func (w *domWalk) visit(n Node) {
+// visitRoot walks from the root: first to the page objects, DevTools' name for
+// what the user's roots reach (HS:4430), as the flag decides which references
+// from elsewhere count. Page objects are reached through every reference that
+// is not weak; the walk finds nearly all of them as it follows the essential
+// ones, and the rest are looked for where those are left.
+func (w *domWalk) visitRoot() {
 	s := w.s
-	push := func(n Node, parent uint32) {
-		v := uint32(len(w.order))
-		w.order = append(w.order, n)
-		w.parent = append(w.parent, parent)
-		w.number[n] = v + 1
-		first, end := s.EdgeRange(n)
-		w.stack = append(w.stack, frame{first, end, v})
+	s.page = w.seen
+	w.push(s.root, 0)
+	w.stack = w.stack[:0]
+	var beyond []Node // page objects that no essential reference led to so far
+	first, end := s.EdgeRange(s.root)
+	for e := first; e < end; e++ {
+		to := s.edgeTo[e]
+		dom := s.edgeType[e] == ElementEdge && s.tags[s.nodeName[to]] == tagDOMTrees && s.nodeType[to] == Synthetic
+		if !dom && s.edgeType[e] != ShortcutEdge {
+			continue
+		}
+		if to == s.root {
+			beyond = append(beyond, to)
+			continue
+		}
+		w.take(0, e)
+		for len(w.stack) > 0 {
+			top := &w.stack[len(w.stack)-1]
+			if top.edge == top.end {
+				w.stack = w.stack[:len(w.stack)-1]
+				continue
+			}
+			e, from := top.edge, top.vertex
+			top.edge++
+			switch t := s.edgeType[e]; {
+			case t == WeakEdge:
+			case s.edgeTo[e] == s.root: // no real heap has it; DevTools goes on from there
+				beyond = append(beyond, s.root)
+			case t != ShortcutEdge && s.Strong(w.order[from], e):
+				w.take(from, e)
+			case !w.seen.has(s.edgeTo[e]):
+				beyond = append(beyond, s.edgeTo[e])
+			}
+		}
 	}
-	push(n, 0)
+	// From here on the numbered and the page objects are two sets.
+	s.page = append(bitset(nil), w.seen...)
+	s.page.remove(s.root)
+	for len(beyond) > 0 {
+		n := beyond[len(beyond)-1]
+		beyond = beyond[:len(beyond)-1]
+		if s.page.has(n) {
+			continue
+		}
+		s.page.add(n)
+		first, end := s.EdgeRange(n)
+		for e := first; e < end; e++ {
+			if s.edgeType[e] != WeakEdge && !s.page.has(s.edgeTo[e]) {
+				beyond = append(beyond, s.edgeTo[e])
+			}
+		}
+	}
+	for e := first; e < end; e++ {
+		if !w.kept.has(Node(e)) && s.essential(s.root, e) {
+			w.take(0, e)
+			w.walk()
+		}
+	}
+}
+
+// push gives n the next vertex number.
+func (w *domWalk) push(n Node, parent uint32) {
+	v := uint32(len(w.order))
+	w.order = append(w.order, n)
+	w.parent = append(w.parent, parent)
+	w.number[n] = v + 1
+	w.seen.add(n)
+	first, end := w.s.EdgeRange(n)
+	w.stack = append(w.stack, frame{first, end, v})
+}
+
+// take follows an essential edge of vertex from. The walk's own edges are in
+// parent; all others are left for immediateDominators.
+func (w *domWalk) take(from uint32, e Edge) {
+	to := w.s.edgeTo[e]
+	if !w.seen.has(to) {
+		w.push(to, from)
+		return
+	}
+	w.kept.add(Node(e))
+	w.preds[to]++
+}
+
+// visit walks from n, a child of vertex 0.
+func (w *domWalk) visit(n Node) {
+	w.push(n, 0)
+	w.walk()
+}
+
+func (w *domWalk) walk() {
+	s := w.s
 	for len(w.stack) > 0 {
 		top := &w.stack[len(w.stack)-1]
 		if top.edge == top.end {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
-		e := top.edge
+		e, from := top.edge, top.vertex
 		top.edge++
-		if !s.essential(w.order[top.vertex], e) {
-			continue
-		}
-		to := s.edgeTo[e]
-		w.kept.add(Node(e))
-		w.preds[to]++
-		if w.number[to] == 0 {
-			push(to, top.vertex)
+		if s.essential(w.order[from], e) {
+			w.take(from, e)
 		}
 	}
 }
@@ -173,13 +254,13 @@ func (w *domWalk) visitOrphans() {
 	for from := range w.n {
 		first, end := s.EdgeRange(Node(from))
 		for e := first; e < end; e++ {
-			if w.number[s.edgeTo[e]] == 0 && s.essential(Node(from), e) {
+			if !w.seen.has(s.edgeTo[e]) && s.essential(Node(from), e) {
 				referred.add(s.edgeTo[e])
 			}
 		}
 	}
 	for i := range w.n {
-		if w.number[i] == 0 && !referred.has(Node(i)) {
+		if !w.seen.has(Node(i)) && !referred.has(Node(i)) {
 			s.orphans = append(s.orphans, Node(i))
 			w.visit(Node(i))
 		}

@@ -30,33 +30,6 @@ func (s *Snapshot) essential(from Node, e Edge) bool {
 	return true
 }
 
-// pageObjects marks what the user's roots reach: DevTools' pageObject flag,
-// HS:4430. Without user roots (internals exposed) there are none.
-func (s *Snapshot) pageObjects() {
-	s.page = newBitset(s.NodeCount())
-	var stack []Node
-	first, end := s.EdgeRange(s.root)
-	for e := first; e < end; e++ {
-		to := s.edgeTo[e]
-		dom := s.edgeType[e] == ElementEdge && s.tags[s.nodeName[to]] == tagDOMTrees && s.nodeType[to] == Synthetic
-		if (dom || s.edgeType[e] == ShortcutEdge) && !s.page.has(to) {
-			s.page.add(to)
-			stack = append(stack, to)
-		}
-	}
-	for len(stack) > 0 {
-		n := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		first, end := s.EdgeRange(n)
-		for e := first; e < end; e++ {
-			if to := s.edgeTo[e]; s.edgeType[e] != WeakEdge && !s.page.has(to) {
-				s.page.add(to)
-				stack = append(stack, to)
-			}
-		}
-	}
-}
-
 // Strong reports whether e, an edge of from, keeps its target alive: it is not
 // weak, not a shortcut for another way, not to itself, and not the second copy
 // of a WeakMap entry's edge, which belongs to the key.

@@ -18,9 +18,13 @@ func (s *Snapshot) transferShallowSizes() {
 	)
 	n := s.NodeCount()
 	owner := make([]Node, n)
+	// Most edges lead to objects, which keep their sizes: one bit tells, in a
+	// set that stays in the cache.
+	storage := newBitset(n)
 	for i := range owner {
 		if s.storage(Node(i)) {
 			owner[i] = unvisited
+			storage.add(Node(i))
 		} else {
 			owner[i] = Node(i)
 		}
@@ -29,14 +33,14 @@ func (s *Snapshot) transferShallowSizes() {
 	visit := func(from Node) {
 		by := owner[from]
 		for e := s.firstEdge[from]; e < s.firstEdge[from+1]; e++ {
-			if s.edgeType[e] == WeakEdge {
+			to := s.edgeTo[e]
+			if !storage.has(to) || s.edgeType[e] == WeakEdge {
 				continue
 			}
-			to := s.edgeTo[e]
 			switch owner[to] {
 			case unvisited:
 				owner[to] = by
-			case to, by, several:
+			case by, several:
 				continue
 			default:
 				owner[to] = several
@@ -45,7 +49,7 @@ func (s *Snapshot) transferShallowSizes() {
 		}
 	}
 	for i := range owner {
-		if owner[i] == Node(i) && !s.storage(Node(i)) {
+		if !storage.has(Node(i)) {
 			visit(Node(i))
 		}
 		for len(work) > 0 {

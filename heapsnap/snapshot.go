@@ -43,8 +43,7 @@ type Snapshot struct {
 
 	shallowOnce sync.Once
 
-	flagsOnce sync.Once
-	page      bitset // nodes reachable from the user's roots, see pageObjects
+	page bitset // nodes reachable from the user's roots, see visitRoot; set with dom
 
 	retainersOnce sync.Once
 	firstRetainer []uint32 // node -> its first entry in retainerEdge
@@ -314,3 +313,4 @@ type bitset []uint64
 func newBitset(n int) bitset     { return make(bitset, (n+63)/64) }
 func (b bitset) has(n Node) bool { return b[n/64]&(1<<(n%64)) != 0 }
 func (b bitset) add(n Node)      { b[n/64] |= 1 << (n % 64) }
+func (b bitset) remove(n Node)   { b[n/64] &^= 1 << (n % 64) }

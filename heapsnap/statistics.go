@@ -19,6 +19,7 @@ func (st Statistics) Heap() uint64 { return st.Total - st.Native }
 func (s *Snapshot) Statistics() Statistics {
 	s.shallowOnce.Do(s.transferShallowSizes)
 	st := Statistics{Total: s.TotalSize(), Native: s.extraNative}
+	elements := s.ownedElements()
 	for i, t := range s.nodeType {
 		n := Node(i)
 		size := s.self.at(uint32(i))
@@ -36,24 +37,53 @@ func (s *Snapshot) Statistics() Statistics {
 			st.Strings += size
 		default:
 			if s.nameTag(n) == tagArray {
-				st.Arrays += size + s.ownElements(n)
+				st.Arrays += size
+				if to, ok := elements[n]; ok {
+					st.Arrays += s.self.at(uint32(to))
+				}
 			}
 		}
 	}
 	return st
 }
 
-// ownElements returns the size of an array's elements if nothing else refers
-// to them.
-func (s *Snapshot) ownElements(n Node) uint64 {
-	first, end := s.EdgeRange(n)
-	for e := first; e < end; e++ {
-		if s.edgeType[e] == InternalEdge && s.tags[s.edgeName[e]] == tagElements {
-			if to := s.edgeTo[e]; s.RetainerCount(to) == 1 {
-				return s.self.at(uint32(to))
+// ownedElements returns the elements of arrays that nothing else refers to.
+// Only those are counted, in one pass: all retainers would take as much memory
+// as the edges.
+func (s *Snapshot) ownedElements() map[Node]Node {
+	elements := map[Node]Node{} // array -> its elements
+	candidate := newBitset(s.NodeCount())
+	for i, t := range s.nodeType {
+		switch t {
+		case Hidden, Native, Code, String, ConsString, SlicedString:
+			continue
+		}
+		n := Node(i)
+		if s.nameTag(n) != tagArray {
+			continue
+		}
+		first, end := s.EdgeRange(n)
+		for e := first; e < end; e++ {
+			if s.edgeType[e] == InternalEdge && s.tags[s.edgeName[e]] == tagElements {
+				elements[n] = s.edgeTo[e]
+				candidate.add(s.edgeTo[e])
+				break
 			}
-			return 0
 		}
 	}
-	return 0
+	once, twice := newBitset(s.NodeCount()), newBitset(s.NodeCount())
+	for _, to := range s.edgeTo {
+		if candidate.has(to) {
+			if once.has(to) {
+				twice.add(to)
+			}
+			once.add(to)
+		}
+	}
+	for n, to := range elements {
+		if twice.has(to) {
+			delete(elements, n)
+		}
+	}
+	return elements
 }
