@@ -1,6 +1,9 @@
 package heapsnap
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // An Aggregate is a row of DevTools' Summary view: the objects of one class.
 type Aggregate struct {
@@ -20,33 +23,32 @@ type classKey struct {
 	script, line, column uint32
 }
 
+// classKeys returns a function from node to class key. DevTools' key of a
+// located class is text, so that equal names are one class whatever their
+// string's number.
 func (s *Snapshot) classKeys() func(n Node) classKey {
-	at := 0 // locations are sorted by node, and so are the calls in a scan
-	// DevTools' key of a located class is text, so that equal names are one
-	// class whatever their string's number.
+	s.classOnce.Do(s.computeClasses)
 	located := map[string]uint32{}
+	first := map[uint32]uint32{} // class -> the first class of the same text
 	return func(n Node) classKey {
-		key := classKey{class: s.classOf(n)}
+		class := s.class[n]
 		if s.nodeType[n] != Object {
-			return key
+			return classKey{class: class}
 		}
-		if at > 0 && (at >= len(s.locations) || s.locations[at-1].node >= n) {
-			at, _ = slices.BinarySearchFunc(s.locations, n, func(l location, n Node) int { return int(int64(l.node) - int64(n)) })
+		at, ok := s.spotOf(n)
+		if !ok {
+			return classKey{class: class}
 		}
-		for at < len(s.locations) && s.locations[at].node < n {
-			at++
-		}
-		if at < len(s.locations) && s.locations[at].node == n {
-			l := s.locations[at]
-			name := s.text(key.class)
-			first, ok := located[name]
-			if !ok {
-				first = key.class
-				located[name] = first
+		f, ok := first[class]
+		if !ok {
+			name := s.text(class)
+			if f, ok = located[name]; !ok {
+				f = class
+				located[name] = f
 			}
-			key = classKey{first, true, l.script, l.line, l.column}
+			first[class] = f
 		}
-		return key
+		return classKey{f, true, at.script, at.line, at.column}
 	}
 }
 
@@ -54,44 +56,73 @@ func (s *Snapshot) classKeys() func(n Node) classKey {
 // objects of size 0 are left out, as in DevTools. HS:1922-2024.
 func (s *Snapshot) Aggregates() []Aggregate {
 	s.domOnce.Do(s.computeDominators)
+	all, of := s.shallowAggregates()
+	s.retainedByClass(of, all)
+	return sortAggregates(all)
+}
+
+func sortAggregates(all []Aggregate) []Aggregate {
+	slices.SortStableFunc(all, func(a, b Aggregate) int { return cmp.Compare(b.Retained, a.Retained) })
+	return all
+}
+
+// shallowAggregates returns the classes without their retained sizes, and of
+// every node its class, -1 for none.
+func (s *Snapshot) shallowAggregates() ([]Aggregate, []int32) {
+	s.shallowOnce.Do(s.transferShallowSizes)
 	s.distanceOnce.Do(s.computeDistances)
+	s.classOnce.Do(s.computeClasses)
 	numbers := map[classKey]int32{}
-	of := make([]int32, s.NodeCount()) // node -> its aggregate, -1 for none
+	of := make([]int32, s.NodeCount())
 	keyOf := s.classKeys()
 	var all []Aggregate
+	// A class and a place, as numbers, tell a key; most nodes are of few.
+	byClass := make([]int32, s.strings.count()+len(s.extra)) // class without a place -> aggregate + 1
+	type pair struct{ class, place uint32 }
+	byPlace := map[pair]int32{}
 	for i := range of {
-		n := Node(i)
 		size := s.self.at(uint32(i))
 		if size == 0 {
 			of[i] = -1
 			continue
 		}
-		key := keyOf(n)
-		a, ok := numbers[key]
-		if !ok {
-			a = int32(len(all))
-			numbers[key] = a
-			all = append(all, Aggregate{Class: s.text(key.class), Distance: s.Distance(n)})
-			if key.located {
-				all[a].Location = s.place(location{n, key.script, key.line, key.column})
+		n := Node(i)
+		class := s.class[i]
+		var at uint32
+		if s.place != nil && s.nodeType[i] == Object {
+			at = s.place[i]
+		}
+		a := int32(-1)
+		if at == 0 {
+			a = byClass[class] - 1
+		} else if known, ok := byPlace[pair{class, at}]; ok {
+			a = known
+		}
+		if a < 0 {
+			key := keyOf(n)
+			known, ok := numbers[key]
+			if !ok {
+				known = int32(len(all))
+				numbers[key] = known
+				all = append(all, Aggregate{Class: s.text(key.class), Distance: int(s.distance[i])})
+				if key.located {
+					all[known].Location = s.locate(spot{key.script, key.line, key.column})
+				}
+			}
+			a = known
+			if at == 0 {
+				byClass[class] = a + 1
+			} else {
+				byPlace[pair{class, at}] = a
 			}
 		}
 		of[i] = a
-		all[a].Count++
-		all[a].Shallow += size
-		all[a].Distance = min(all[a].Distance, s.Distance(n))
+		row := &all[a]
+		row.Count++
+		row.Shallow += size
+		row.Distance = min(row.Distance, int(s.distance[i]))
 	}
-	s.retainedByClass(of, all)
-	slices.SortStableFunc(all, func(a, b Aggregate) int {
-		switch {
-		case a.Retained > b.Retained:
-			return -1
-		case a.Retained < b.Retained:
-			return 1
-		}
-		return 0
-	})
-	return all
+	return all, of
 }
 
 // retainedByClass adds up the retained sizes of the objects that have no
@@ -126,6 +157,12 @@ func (s *Snapshot) retainedByClass(of []int32, all []Aggregate) {
 		child := s.dominatedNode[top.next]
 		top.next++
 		enter(child)
+		if s.firstDominated[child] == s.firstDominated[child+1] { // a leaf, as most are
+			if a := of[child]; a >= 0 {
+				above[a]--
+			}
+			continue
+		}
 		stack = append(stack, frame{child, s.firstDominated[child]})
 	}
 }

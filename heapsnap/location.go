@@ -1,6 +1,6 @@
 package heapsnap
 
-import "slices"
+import "sync"
 
 // A Location is where a function, or an object's constructor, is written.
 type Location struct {
@@ -10,19 +10,57 @@ type Location struct {
 	Column   int    // 1-based
 }
 
+// A spot is a location as the file has it. Line and column are 0-based.
+type spot struct {
+	script, line, column uint32
+}
+
+// placeTable numbers spots: a program has thousands, of millions of objects.
+type placeTable struct {
+	mu      sync.Mutex
+	s       *Snapshot
+	numbers map[spot]uint32
+}
+
+func newPlaceTable(s *Snapshot) *placeTable {
+	s.spots = []spot{{}}
+	return &placeTable{s: s, numbers: map[spot]uint32{}}
+}
+
+// number may be called by several goroutines.
+func (t *placeTable) number(at spot) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.numbers[at]
+	if !ok {
+		n = uint32(len(t.s.spots))
+		t.s.spots = append(t.s.spots, at)
+		t.numbers[at] = n
+	}
+	return n
+}
+
+// spotOf returns where n is written, if the file says.
+func (s *Snapshot) spotOf(n Node) (spot, bool) {
+	if s.place == nil || s.place[n] == 0 {
+		return spot{}, false
+	}
+	return s.spots[s.place[n]], true
+}
+
 // Location returns where the closure n, or the constructor of the object n, is
 // written, or nil if V8 did not say.
 func (s *Snapshot) Location(n Node) *Location {
-	i, ok := slices.BinarySearchFunc(s.locations, n, func(l location, n Node) int { return int(int64(l.node) - int64(n)) })
+	at, ok := s.spotOf(n)
 	if !ok {
 		return nil
 	}
-	return s.place(s.locations[i])
+	return s.locate(at)
 }
 
-func (s *Snapshot) place(l location) *Location {
+func (s *Snapshot) locate(at spot) *Location {
 	s.scriptsOnce.Do(s.findScripts)
-	return &Location{ScriptID: l.script, Script: s.scripts[l.script], Line: int(l.line) + 1, Column: int(l.column) + 1}
+	return &Location{ScriptID: at.script, Script: s.scripts[at.script], Line: int(at.line) + 1, Column: int(at.column) + 1}
 }
 
 // ScriptName returns the name of the script with V8's id, or "".
@@ -37,12 +75,16 @@ func (s *Snapshot) ScriptName(id uint32) string {
 // located closure leads to exactly one name.
 func (s *Snapshot) findScripts() {
 	s.scripts = map[uint32]string{}
-	for _, l := range s.locations {
-		if s.scripts[l.script] != "" || s.nodeType[l.node] != Closure {
+	for i, t := range s.nodeType {
+		if t != Closure {
 			continue
 		}
-		if name := s.scriptName(l.node); name != "" {
-			s.scripts[l.script] = name
+		at, ok := s.spotOf(Node(i))
+		if !ok || s.scripts[at.script] != "" {
+			continue
+		}
+		if name := s.scriptName(Node(i)); name != "" {
+			s.scripts[at.script] = name
 		}
 	}
 }

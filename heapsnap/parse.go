@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"sync"
 	"sync/atomic"
 )
 
@@ -413,59 +414,82 @@ func (p *parser) edgeBlock(b block) error {
 	return nil
 }
 
-// locations fills the location columns. There are few of them, so one
-// goroutine is enough, and their number is not in the header.
+// locations fills the location columns. The number of rows is not in the
+// header, and a row may stand in two blocks.
 func (p *parser) locations() error {
+	const section = "locations"
 	l := p.l
 	if l.locObject < 0 || l.locScript < 0 || l.locLine < 0 || l.locColumn < 0 {
-		return p.in.skip("locations")
+		return p.in.skip(section)
 	}
-	var rows []location
-	row := make([]uint64, l.locFields)
-	f := 0
-	work := make(chan block, 2)
-	done := make(chan error, 1)
-	var failed atomic.Bool
-	go func() {
-		var err error
-		for b := range work {
-			for i := 0; err == nil && i < len(b.text); {
-				if row[f], i, err = b.number("locations", i); err != nil {
-					failed.Store(true)
-					break
-				}
-				if f++; f < l.locFields {
-					continue
-				}
-				f = 0
-				// An object_index that is no node's is kept by nobody: DevTools
-				// has it in its map and never finds it (HS:3190).
-				object := row[l.locObject]
-				if object%uint64(l.nodeFields) != 0 || object/uint64(l.nodeFields) >= p.h.NodeCount {
-					continue
-				}
-				rows = append(rows, location{Node(object / uint64(l.nodeFields)),
-					uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])})
-			}
+	fields := uint64(l.locFields)
+	p.s.place = make([]uint32, p.h.NodeCount)
+	table := newPlaceTable(p.s)
+	var (
+		mu    sync.Mutex
+		split = map[uint64][]uint64{} // row -> its numbers, for rows in two blocks
+	)
+	keep := func(row uint64, f int, v uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if split[row] == nil {
+			split[row] = make([]uint64, fields)
 		}
-		done <- err
-	}()
-	if err := p.in.expect("locations", '['); err != nil {
-		close(work)
-		return err
+		split[row][f] = v
 	}
-	count, err := p.in.cut("locations", 1<<62, work, &failed)
-	close(work)
-	if e := <-done; e != nil {
-		return e
+	store := func(row []uint64, known map[spot]uint32) {
+		// An object_index that is no node's is kept by nobody: DevTools has it
+		// in its map and never finds it (HS:3190).
+		object := row[l.locObject]
+		if object%uint64(l.nodeFields) != 0 || object/uint64(l.nodeFields) >= p.h.NodeCount {
+			return
+		}
+		at := spot{uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])}
+		number, ok := known[at]
+		if !ok {
+			number = table.number(at)
+			known[at] = number
+		}
+		p.s.place[object/uint64(l.nodeFields)] = number
 	}
+	count, err := p.in.numbers(section, 1<<62, func(b block) error {
+		row, f := b.first/fields, int(b.first%fields)
+		values := make([]uint64, fields)
+		known := map[spot]uint32{}
+		whole := f == 0
+		for i := 0; i < len(b.text); {
+			v, next, err := b.number(section, i)
+			if err != nil {
+				return err
+			}
+			i = next
+			if values[f] = v; !whole {
+				keep(row, f, v)
+			}
+			if f++; f < int(fields) {
+				continue
+			}
+			if whole {
+				store(values, known)
+			}
+			f, whole = 0, true
+			row++
+		}
+		for k := range f {
+			keep(row, k, values[k])
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if f != 0 {
-		return &SyntaxError{"locations", p.in.offset(), fmt.Sprintf("rows of %d numbers", l.locFields), fmt.Sprintf("%d numbers", count)}
+	if count%fields != 0 {
+		return &SyntaxError{section, p.in.offset(), fmt.Sprintf("rows of %d numbers", fields), fmt.Sprintf("%d numbers", count)}
 	}
-	p.s.setLocations(rows)
+	known := map[spot]uint32{}
+	for _, row := range split {
+		store(row, known)
+	}
 	return nil
 }
 

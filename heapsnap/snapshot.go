@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
-	"slices"
 	"sync"
 )
 
@@ -25,7 +24,8 @@ type Snapshot struct {
 	strings *stringTable
 	tags    []tag // string -> what its text means to the algorithms
 
-	locations []location // sorted by node
+	place []uint32 // node -> where it is written, an index into spots; 0 for unknown. nil without the section
+	spots []spot
 
 	root               Node
 	extraNative        uint64
@@ -290,22 +290,6 @@ func (s *Snapshot) prepare() {
 func (s *Snapshot) userRoot(n Node) bool {
 	return s.nodeType[n] != Synthetic || s.tags[s.nodeName[n]] == tagDOMTrees
 }
-
-// location is a row of the file's location table: where a closure or an
-// object's constructor is written. Line and column are 0-based.
-type location struct {
-	node                 Node
-	script, line, column uint32
-}
-
-func (s *Snapshot) setLocations(rows []location) {
-	if !slices.IsSortedFunc(rows, compareLocations) {
-		slices.SortStableFunc(rows, compareLocations)
-	}
-	s.locations = rows
-}
-
-func compareLocations(a, b location) int { return int(int64(a.node) - int64(b.node)) }
 
 // bitset is a set of nodes.
 type bitset []uint64
