@@ -42,7 +42,7 @@ func (s *Snapshot) Dominated(n Node) iter.Seq[Node] {
 
 func (s *Snapshot) computeDominated() {
 	s.domOnce.Do(s.computeDominators)
-	n := s.NodeCount()
+	n := len(s.dom)
 	first := make([]uint32, n+1)
 	for i, d := range s.dom {
 		if Node(i) != s.root {
@@ -78,21 +78,28 @@ func (s *Snapshot) computeDominated() {
 //     too, but what they refer to does not count.
 func (s *Snapshot) computeDominators() {
 	s.shallowOnce.Do(s.transferShallowSizes)
+	s.setDominators(s.walkEssential())
+}
+
+// walkEssential numbers the nodes depth first.
+func (s *Snapshot) walkEssential() *domWalk {
 	w := &domWalk{s: s, n: s.NodeCount()}
-	w.number = make([]uint32, w.n)
 	w.order = make([]Node, 0, w.n)
 	w.parent = make([]uint32, 0, w.n)
 	w.preds = make([]uint32, w.n+1)
 	w.kept = newBitset(s.EdgeCount())
 	w.seen = newBitset(w.n)
-
 	w.visitRoot()
 	if len(w.order) < w.n {
 		w.visitOrphans()
 	}
+	return w
+}
+
+// setDominators turns a walk into dominators and retained sizes.
+func (s *Snapshot) setDominators(w *domWalk) {
 	s.reached = len(w.order)
 	dom := w.immediateDominators()
-
 	s.dom = make([]Node, w.n)
 	for i, d := range dom {
 		s.dom[w.order[i]] = w.order[d]
@@ -121,7 +128,6 @@ func (s *Snapshot) computeDominators() {
 type domWalk struct {
 	s      *Snapshot
 	n      int
-	number []uint32 // node -> its vertex number + 1, 0 while unvisited
 	order  []Node   // vertex -> node
 	parent []uint32 // vertex -> its parent in the walk
 	preds  []uint32 // node -> number of essential references to it, from visited nodes
@@ -207,7 +213,6 @@ func (w *domWalk) push(n Node, parent uint32) {
 	v := uint32(len(w.order))
 	w.order = append(w.order, n)
 	w.parent = append(w.parent, parent)
-	w.number[n] = v + 1
 	w.seen.add(n)
 	first, end := w.s.EdgeRange(n)
 	w.stack = append(w.stack, frame{first, end, v})
@@ -267,31 +272,37 @@ func (w *domWalk) visitOrphans() {
 	}
 }
 
-// immediateDominators returns vertex -> vertex.
+// immediateDominators returns vertex -> vertex. It uses up the walk's arrays.
 func (w *domWalk) immediateDominators() []uint32 {
+	// Predecessors are kept by node and not by vertex: that saves looking up the
+	// number of every edge's target, in memory that no cache holds.
 	var (
 		n     = len(w.order)
-		first = make([]uint32, n+1) // predecessors of v are pred[first[v]:first[v+1]]
+		first = w.preds // predecessors of a node are pred[first[node]:first[node+1]]
 		pred  []uint32
+		sum   uint32
 	)
-	for v, node := range w.order {
-		first[v+1] = first[v] + w.preds[node]
+	for node, count := range first[:w.n] {
+		first[node] = sum
+		sum += count
 	}
-	pred = make([]uint32, first[n])
-	next := make([]uint32, n)
-	copy(next, first)
+	first[w.n] = sum
+	pred = make([]uint32, sum)
 	for v, node := range w.order {
 		lo, hi := w.s.EdgeRange(node)
 		for e := lo; e < hi; e++ {
 			if w.kept.has(Node(e)) {
-				to := w.number[w.s.edgeTo[e]] - 1
-				pred[next[to]] = uint32(v)
-				next[to]++
+				to := w.s.edgeTo[e]
+				pred[first[to]] = uint32(v)
+				first[to]++
 			}
 		}
 	}
+	// Every first has moved to where the next one began.
+	copy(first[1:], first)
+	first[0] = 0
 	var (
-		semi     = next // vertex -> semidominator; next is used up
+		semi     = make([]uint32, n) // vertex -> semidominator
 		label    = make([]uint32, n)
 		ancestor = make([]uint32, n)
 		path     []uint32
@@ -303,7 +314,8 @@ func (w *domWalk) immediateDominators() []uint32 {
 	for v := uint32(n) - 1; v > 0; v-- {
 		best := w.parent[v]
 		linked := v + 1 // vertices from here on hang on their parents
-		for _, u := range pred[first[v]:first[v+1]] {
+		node := w.order[v]
+		for _, u := range pred[first[node]:first[node+1]] {
 			if u >= linked {
 				// eval with path compression: the least label between u and
 				// the first vertex that is not linked yet.

@@ -73,7 +73,7 @@ type Snapshot struct {
 }
 
 // NodeCount returns the number of objects; ordinals are below it.
-func (s *Snapshot) NodeCount() int { return len(s.nodeType) }
+func (s *Snapshot) NodeCount() int { return len(s.self.low) }
 
 // EdgeCount returns the number of references.
 func (s *Snapshot) EdgeCount() int { return len(s.edgeTo) }

@@ -17,8 +17,15 @@ func (st Statistics) Heap() uint64 { return st.Total - st.Native }
 
 // Statistics returns the sizes by kind.
 func (s *Snapshot) Statistics() Statistics {
+	st := s.statistics()
+	st.Total = s.TotalSize()
+	return st
+}
+
+// statistics are all figures but the total, which takes dominators.
+func (s *Snapshot) statistics() Statistics {
 	s.shallowOnce.Do(s.transferShallowSizes)
-	st := Statistics{Total: s.TotalSize(), Native: s.extraNative}
+	st := Statistics{Native: s.extraNative}
 	elements := s.ownedElements()
 	for i, t := range s.nodeType {
 		n := Node(i)

@@ -48,21 +48,23 @@ func (a *app) openSnapshot(ctx context.Context, path string) (*heapsnap.Snapshot
 }
 
 func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
-	st := s.Statistics()
+	capture := check.Describe(s, path) // before s is used up
+	got := s.Summarize()
+	st := got.Statistics
 	sum := &report.Summary{
 		Command: "summary",
 		Version: thisBuild().Version,
-		Capture: check.Describe(s, path),
-		Nodes:   s.NodeCount(),
-		Edges:   s.EdgeCount(),
+		Capture: capture,
+		Nodes:   got.Nodes,
+		Edges:   got.Edges,
 		Total:   st.Total,
 		Statistics: report.Statistics{
 			Native: st.Native, TypedArray: st.TypedArrays, Code: st.Code, Strings: st.Strings, Arrays: st.Arrays, System: st.System,
 			Other: st.Heap() - st.Code - st.Strings - st.Arrays - st.System,
 		},
-		Warnings: s.Warnings(),
+		Warnings: got.Warnings,
 	}
-	for _, c := range s.Aggregates() {
+	for _, c := range got.Classes {
 		d := c.Distance
 		if d < 0 || d >= heapsnap.SystemDistance {
 			d = -1

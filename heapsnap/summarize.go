@@ -1,0 +1,55 @@
+package heapsnap
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// A Summary is what DevTools' Summary and Statistics views show of a snapshot.
+type Summary struct {
+	Mode       Mode
+	Nodes      int
+	Edges      int
+	Bytes      uint64 // sum of self sizes
+	Statistics Statistics
+	Classes    []Aggregate // by retained size, largest first
+	Warnings   []string
+}
+
+// Summarize returns the summary of s and uses s up: nothing may be asked of it
+// afterwards. It takes less time than asking one by one, as it works on two
+// cores, and less memory, as it gives every column back when it has seen the
+// last of it.
+func (s *Snapshot) Summarize() *Summary {
+	sum := &Summary{Nodes: s.NodeCount(), Edges: s.EdgeCount(), Mode: s.Mode(), Warnings: s.Warnings()}
+	s.namesOnce.Do(s.propagateDetached)
+	walked := make(chan *domWalk)
+	go func() { walked <- s.walkEssential() }()
+	s.shallowOnce.Do(s.transferShallowSizes)
+	sum.Bytes = s.Bytes()
+	s.distanceOnce.Do(s.computeDistances)
+	s.classOnce.Do(s.computeClasses)
+	all, of := s.shallowAggregates()
+	s.class, s.distance, s.place = nil, nil, nil
+	sum.Statistics = s.statistics()
+	w := <-walked
+
+	// From here on only the shape of the graph and the sizes count.
+	s.edgeType, s.edgeName, s.nodeName, s.nodeType, s.detached, s.renamed = nil, nil, nil, nil, nil, nil
+	s.id = wideColumn{}
+	giveBack()
+	s.setDominators(w)
+	s.edgeTo, s.firstEdge, s.order, w = nil, nil, nil, nil
+	sum.Statistics.Total = s.retained[s.root] + s.extraNative
+	s.domOnce.Do(func() {})
+	s.retainedByClass(of, all)
+	sum.Classes = sortAggregates(all)
+	return sum
+}
+
+// giveBack returns memory to the system that nothing refers to any more: the
+// columns are large, and Go would wait until the heap has doubled.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
