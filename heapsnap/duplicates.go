@@ -210,3 +210,7 @@ func (s *Snapshot) StringUses() (nodes, edges []uint32) {
 	}
 	return nodes, edges
 }
+
+// UTF16Len returns the number of UTF-16 units of a text from a snapshot, which
+// is its length in JavaScript.
+func UTF16Len(text string) int { return utf16Len(text) }
