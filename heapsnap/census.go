@@ -26,7 +26,8 @@ type censusKey struct {
 	class                string
 	located              bool
 	script, line, column uint32
-	properties           string // of a plain object, sorted, each ended by a NUL
+	plain                bool
+	properties           string // of a plain object, sorted, each ended by propertyEnd
 }
 
 // A ClassDelta is a row of DevTools' comparison view. Sizes are shallow sizes.
@@ -52,10 +53,10 @@ func (s *Snapshot) Census() *Census {
 		}
 		n := Node(i)
 		k := keyOf(n)
-		plain := s.plain(n) && !k.located
+		plain := s.plain(n)
 		number, ok := bySeen[k]
 		if !ok || plain {
-			key := censusKey{located: k.located, script: k.script, line: k.line, column: k.column}
+			key := censusKey{located: k.located, script: k.script, line: k.line, column: k.column, plain: plain}
 			if plain {
 				key.properties = s.propertyKey(n)
 			} else {
@@ -76,6 +77,9 @@ func (s *Snapshot) Census() *Census {
 	return c
 }
 
+// propertyEnd is in no property's name, as names are UTF-8 but for surrogates.
+const propertyEnd = "\xff"
+
 // propertyKey is the sorted property names of n.
 func (s *Snapshot) propertyKey(n Node) string {
 	var names []string
@@ -86,7 +90,12 @@ func (s *Snapshot) propertyKey(n Node) string {
 		}
 	}
 	slices.Sort(names)
-	return strings.Join(names, "\x00") + "\x00"
+	var key strings.Builder
+	for _, name := range names {
+		key.WriteString(name)
+		key.WriteString(propertyEnd)
+	}
+	return key.String()
 }
 
 // Compare returns what changed from c to later, a snapshot of the same
@@ -101,8 +110,8 @@ func (c *Census) Compare(later *Snapshot) []ClassDelta {
 	resolve := func(keys []censusKey) []int { // key -> row
 		rowsOf := make([]int, len(keys))
 		for i, k := range keys {
-			if k.properties != "" {
-				k.class, k.properties = m.className(k.properties), ""
+			if k.plain {
+				k.class, k.plain, k.properties = m.className(k.properties), false, ""
 			}
 			at, ok := rowOf[k]
 			if !ok {
@@ -143,7 +152,7 @@ func (c *Census) Compare(later *Snapshot) []ClassDelta {
 			j++
 		}
 	}
-	rows = slices.DeleteFunc(rows, func(r ClassDelta) bool { return r.Added == r.Removed && r.AddedSize == r.RemovedSize })
+	rows = slices.DeleteFunc(rows, func(r ClassDelta) bool { return r.Added == 0 && r.Removed == 0 })
 	slices.SortStableFunc(rows, func(a, b ClassDelta) int {
 		return cmp.Or(cmp.Compare(b.AddedSize, a.AddedSize), cmp.Compare(a.Class, b.Class))
 	})
@@ -154,7 +163,11 @@ func (c *Census) Compare(later *Snapshot) []ClassDelta {
 // propertyKey has them.
 func (m *shapeMatcher) className(properties string) string {
 	var have []int32
-	for name := range strings.SplitSeq(strings.TrimSuffix(properties, "\x00"), "\x00") {
+	for name := range strings.SplitAfterSeq(properties, propertyEnd) {
+		name, ok := strings.CutSuffix(name, propertyEnd)
+		if !ok {
+			break // the empty rest
+		}
 		if p := m.property(name); p >= 0 {
 			have = append(have, p)
 		}

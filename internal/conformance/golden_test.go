@@ -44,7 +44,16 @@ func TestGoldenSnapshots(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, newAnswer(unzip(t, name+".oracle.gz")), s)
+			var base *heapsnap.Snapshot
+			if earlier, ok := strings.CutSuffix(name, "-2"); ok {
+				if _, err := os.Stat(earlier + "-1.heapsnapshot.gz"); err == nil {
+					base, err = heapsnap.Read(context.Background(), unzip(t, earlier+"-1.heapsnapshot.gz"), heapsnap.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			compare(t, newAnswer(unzip(t, name+".oracle.gz")), s, base)
 		})
 	}
 }
@@ -78,9 +87,9 @@ func compareGraphs(t *testing.T, a *answer) {
 			t.Fatalf("graph %d: a row %q between two graphs", n, row[0])
 		}
 		n++
-		text := row[1]
+		text, earlier := row[1], ""
 		if row = a.peek(); row[0] == "base" {
-			a.row()
+			earlier = a.row()[1]
 			row = a.peek()
 		}
 		refused := row[0] == "error" // DevTools gives up on some that are no trouble
@@ -95,12 +104,17 @@ func compareGraphs(t *testing.T, a *answer) {
 				}
 				t.Fatal(err)
 			}
-			if !refused {
-				compare(t, a, s)
+			if refused {
+				return
 			}
+			var base *heapsnap.Snapshot
+			if earlier != "" {
+				base = read(t, earlier)
+			}
+			compare(t, a, s, base)
 		})
 		if !ok {
-			t.Logf("graph %d:\n%s", n, text)
+			t.Logf("graph %d:\n%s\nbase:\n%s", n, text, earlier)
 		}
 	}
 	if a.err != nil {

@@ -187,9 +187,13 @@ for (let i = 0; i < Number(count); i++) {
   let base;
   if (i % 2) {
     base = snapshot(g, pick, chance, below);
+    const ids = new Set(g.nodes.map(n => n.id));
     for (const n of g.nodes) {  // the same heap a little later
       if (chance(0.2) && n.id !== 1) {
         n.id = 1000 + 2 * below(1000) + 1;
+        for (; ids.has(n.id); n.id += 2) {
+        }
+        ids.add(n.id);
       }
       n.edges = n.edges.filter(() => chance(0.9));
       n.self = chance(0.1) ? below(100) : n.self;
