@@ -78,6 +78,8 @@ func (s *Snapshot) rename(n Node) {
 
 // addString adds a string that is not in the file and returns its number.
 func (s *Snapshot) addString(text string) uint32 {
+	s.extraMu.Lock()
+	defer s.extraMu.Unlock()
 	s.extra = append(s.extra, text)
 	return uint32(s.strings.count() + len(s.extra) - 1)
 }
@@ -94,6 +96,8 @@ func (s *Snapshot) name(n Node) uint32 {
 // text returns a string of the file or one of ours.
 func (s *Snapshot) text(i uint32) string {
 	if n := uint32(s.strings.count()); i >= n {
+		s.extraMu.RLock()
+		defer s.extraMu.RUnlock()
 		return s.extra[i-n]
 	}
 	return s.strings.at(i)

@@ -31,6 +31,7 @@ func ReadIdentities(ctx context.Context, r io.Reader, opts Options) (*Identities
 
 // Identities returns the identities of s.
 func (s *Snapshot) Identities() *Identities {
+	s.shallowOnce.Do(s.transferShallowSizes) // or it may be under way
 	id := wideColumn{low: slices.Clone(s.id.low), high: s.id.high}
 	return newIdentities(&id, &s.self, s.nodeType)
 }

@@ -312,10 +312,12 @@ func (in *input) cut(section string, limit uint64, work chan<- block, failed *at
 		}
 		rest := in.buf[in.pos:]
 		if end := bytes.IndexByte(rest, ']'); end >= 0 {
-			if text := bytes.TrimSpace(rest[:end]); len(text) > 0 {
+			text := bytes.TrimLeft(rest[:end], " \t\r\n")
+			offset := in.offset() + int64(end-len(text))
+			if text = bytes.TrimRight(text, " \t\r\n"); len(text) > 0 {
 				buf := append(in.buffer(), text...)
 				buf = append(buf, ',')
-				if err := send(buf, buf, in.offset()); err != nil {
+				if err := send(buf, buf, offset); err != nil {
 					return count, err
 				}
 			}
@@ -325,6 +327,11 @@ func (in *input) cut(section string, limit uint64, work chan<- block, failed *at
 		cut := bytes.LastIndexByte(rest, ',') + 1
 		if in.eof {
 			return count, truncated(section, in.base+int64(len(in.buf)), "further numbers and ]")
+		}
+		if cut == 0 && in.pos > 0 { // the section began near the buffer's end
+			in.base += int64(in.pos)
+			in.buf, in.pos = append(in.buf[:0], rest...), 0
+			continue
 		}
 		if cut == 0 {
 			return count, &SyntaxError{section, in.offset(), "numbers with commas between", "none in a megabyte"}

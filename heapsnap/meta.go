@@ -69,13 +69,16 @@ func parseHeader(raw []byte, offset int64) (*header, *layout, error) {
 		locLine:    slices.Index(m.LocationFields, "line"),
 		locColumn:  slices.Index(m.LocationFields, "column"),
 	}
-	for name, at := range map[string]int{
-		"node_fields: type": l.nodeType, "node_fields: name": l.nodeName, "node_fields: id": l.nodeID,
-		"node_fields: self_size": l.nodeSelf, "node_fields: edge_count": l.nodeEdges,
-		"edge_fields: type": l.edgeType, "edge_fields: name_or_index": l.edgeName, "edge_fields: to_node": l.edgeTo,
+	for _, field := range []struct {
+		name string
+		at   int
+	}{
+		{"node_fields: type", l.nodeType}, {"node_fields: name", l.nodeName}, {"node_fields: id", l.nodeID},
+		{"node_fields: self_size", l.nodeSelf}, {"node_fields: edge_count", l.nodeEdges},
+		{"edge_fields: type", l.edgeType}, {"edge_fields: name_or_index", l.edgeName}, {"edge_fields: to_node", l.edgeTo},
 	} {
-		if at < 0 {
-			return bad("a field in meta."+name, "none (is this a V8 heap snapshot?)")
+		if field.at < 0 {
+			return bad("a field in meta."+field.name, "none (is this a V8 heap snapshot?)")
 		}
 	}
 	if h.NodeCount == 0 {

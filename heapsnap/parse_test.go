@@ -577,3 +577,27 @@ func askEverything(t *testing.T, s *Snapshot) {
 		t.Fatal("a snapshot is not of the same process as itself")
 	}
 }
+
+// A block ends after 1 MiB of input: with more or less white space in front,
+// that is at every byte of the snapshot once.
+func TestReadBlockBorders(t *testing.T) {
+	for cut := 1; cut < len(valid); cut++ {
+		s, err := read(strings.Repeat(" ", blockSize-cut) + valid)
+		if err != nil {
+			t.Fatalf("a block ends between %q and %q: %v", valid[max(0, cut-20):cut], valid[cut:min(len(valid), cut+20)], err)
+		}
+		if got := columns(s); got != validColumns {
+			t.Fatalf("a block ends between %q and %q: columns =\n%s\nwant\n%s", valid[max(0, cut-20):cut], valid[cut:min(len(valid), cut+20)], got, validColumns)
+		}
+	}
+}
+
+// A place in the middle of white space is where the number is, not the space.
+func TestReadErrorOffsetBehindSpace(t *testing.T) {
+	text := strings.Replace(valid, `"nodes":[0,0`, "\"nodes\":[ \n\t x,0", 1)
+	_, err := read(text)
+	var syntax *SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset != int64(strings.Index(text, "x,0")) {
+		t.Errorf("Read = %v, want an error at byte %d", err, strings.Index(text, "x,0"))
+	}
+}

@@ -39,7 +39,8 @@ type Snapshot struct {
 	namesOnce    sync.Once
 	detachedName map[uint32]uint32 // string -> extra string "Detached "+it
 	renamed      []bool            // node -> its name is detachedName's; nil if none is
-	extra        []string          // strings that are not in the file; numbers follow those of strings
+	extraMu      sync.RWMutex
+	extra        []string // strings that are not in the file; numbers follow those of strings
 
 	shallowOnce sync.Once
 

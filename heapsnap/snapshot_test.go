@@ -1,6 +1,9 @@
 package heapsnap
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 func TestMode(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
@@ -42,5 +45,50 @@ func TestEdgeLookup(t *testing.T) {
 	}
 	if _, ok := s.Find(99); ok {
 		t.Error("Find(99) is true")
+	}
+}
+
+// A snapshot may be asked by several goroutines at a time, each something else
+// first; the race detector judges.
+func TestSnapshotConcurrently(t *testing.T) {
+	const text = `
+@1 synthetic "": shortcut global -> @3, element 1 -> @5
+@3 object "global" 16: property a -> @7, property b -> @9, property m -> @15
+@5 synthetic "(GC roots)": element 1 -> @11
+@7 object "Object" 24 at 3:4:5: property x -> @3, property y -> @13
+@9 object "Object" 24 at 3:4:5: property x -> @3, property y -> @13
+@11 native "Node / Thing" 8 detached: property z -> @13
+@13 string "s" 16
+@15 object "Map" 16: internal table -> @17
+@17 array "" 64: internal 5 -> @13
+`
+	questions := []func(s *Snapshot, n Node){
+		func(s *Snapshot, n Node) { s.Name(n) },
+		func(s *Snapshot, n Node) { s.ClassName(n) },
+		func(s *Snapshot, n Node) { s.SelfSize(n) },
+		func(s *Snapshot, n Node) { s.RetainedSize(n) },
+		func(s *Snapshot, n Node) { s.Distance(n) },
+		func(s *Snapshot, n Node) { s.Location(n) },
+		func(s *Snapshot, n Node) { s.Detachedness(n) },
+		func(s *Snapshot, n Node) { s.RetainerCount(n) },
+		func(s *Snapshot, n Node) { s.Dominated(n) },
+		func(s *Snapshot, n Node) { s.RetainedBy([]Node{n}) },
+		func(s *Snapshot, n Node) { s.Aggregates() },
+		func(s *Snapshot, n Node) { s.Statistics() },
+		func(s *Snapshot, n Node) { s.Identities() },
+		func(s *Snapshot, n Node) { s.Paths(nil) },
+		func(s *Snapshot, n Node) { s.Find(s.ID(n)) },
+	}
+	for range 20 {
+		s := graph(t, text)
+		var wg sync.WaitGroup
+		for _, ask := range questions {
+			wg.Go(func() {
+				for i := range s.NodeCount() {
+					ask(s, Node(i))
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
