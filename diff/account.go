@@ -49,7 +49,9 @@ func (c *comparison) account() {
 		return cmp.Or(cmp.Compare(harm(x.Judgement), harm(y.Judgement)),
 			cmp.Compare(y.Survivors().Bytes, x.Survivors().Bytes), cmp.Compare(x.holderID, y.holderID))
 	})
-	place := make([]uint32, len(order)+1) // old site number -> new one, both + 1
+	// Shared survivors went to the larger site; what has none left is no site.
+	order = slices.DeleteFunc(order, func(i int) bool { return c.sites[i].Survivors() == Amount{} })
+	place := make([]uint32, len(c.sites)+1) // old site number -> new one, both + 1
 	for to, from := range order {
 		c.d.Sites = append(c.d.Sites, c.sites[from])
 		place[from+1] = uint32(to + 1)

@@ -129,9 +129,13 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 	if len(earlier) > 250 {
 		return nil, fmt.Errorf("%d captures: at most 251 can be compared", len(earlier)+1)
 	}
-	for _, e := range earlier {
+	for i, e := range earlier {
 		if err := sameProcess(e, last); err != nil {
 			return nil, err
+		}
+		if i > 0 && e.MaxID() < earlier[i-1].MaxID() {
+			return nil, fmt.Errorf("the captures are not in order: capture %d has object ids up to %d, capture %d only up to %d (name the oldest first)",
+				i, earlier[i-1].MaxID(), i+1, e.MaxID())
 		}
 	}
 	c := &comparison{

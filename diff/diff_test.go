@@ -305,7 +305,7 @@ func TestCompare(t *testing.T) {
 		{"native objects that only V8's roots hold have an age of their own", `
 @7 object "App"
 @90002+2*i i<60 +1+i/20 native "Handle" 16
-`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
 		{"V8's roots are named last", `
 @7 object "App": element j -> @90001+2*j j<60
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
@@ -319,11 +319,11 @@ func TestCompare(t *testing.T) {
 		{"and alone if nobody else is there", `
 @7 object "App"
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
-`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
 		{"weak references hold nothing", `
 @7 object "App": weak j -> @90001+2*j j<60
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
-`, "leak @1 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
 		{"code and feedback of a function are named behind objects", `
 @7 object "App": property f -> @13, element j -> @1001+j/10*1000+2*(j%10) j<30
 @13 closure "f": internal shared -> @15
@@ -502,5 +502,17 @@ func TestCompareRefuses(t *testing.T) {
 	cancel(gone)
 	if _, err := Compare(ctx, identities(series[:3]), series[3], Options{}); err != gone {
 		t.Errorf("Compare = %v, want the cause of the cancellation", err)
+	}
+}
+
+// Earlier captures the wrong way round are found too.
+func TestCompareRefusesEarlierOutOfOrder(t *testing.T) {
+	series := snapshots(t, roots+`
+@7 object "App": element j -> @1001+j/100*1000+2*(j%100) j<300
+@1001+i/100*1000+2*(i%100) i<300 +1+i/100 closure "f" 64
+`)
+	earlier := []*heapsnap.Snapshot{series[1], series[0], series[2]}
+	if d, err := Compare(context.Background(), identities(earlier), series[3], Options{}); err == nil || !strings.Contains(err.Error(), "not in order") {
+		t.Errorf("Compare of captures 1, 0, 2 and 3 tells\n%s, %v, want an error", told(d), err)
 	}
 }

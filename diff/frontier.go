@@ -75,9 +75,10 @@ func (c *comparison) findFrontier() {
 	c.frontier = nil
 }
 
-// owner returns the object whose storage n is, n itself for an object.
+// owner returns the object whose storage n is, n itself for an object and for
+// one of V8's roots.
 func (c *comparison) owner(n heapsnap.Node) heapsnap.Node {
-	for isStorage(c.s, n) && n != c.s.Root() {
+	for isStorage(c.s, n) && c.s.Type(n) != heapsnap.Synthetic && n != c.s.Root() {
 		n = c.s.Dominator(n)
 	}
 	return n

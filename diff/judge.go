@@ -65,6 +65,11 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		if lowest >= 1 && slices.Min(g.Bytes) >= minBytesPerRound {
 			return leakOrBounded(g, median)
 		}
+		if from := rounds - lateRun(n); from > 0 && rounds-from >= 2 {
+			if j, confidence, why, ok := startedLate(g, from); ok {
+				return j, confidence, why
+			}
+		}
 		if 5*n[0] >= 4*sum(n) {
 			return WarmUp, 0.8, "nearly all of it was made in the first round"
 		}
@@ -83,6 +88,38 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		return Small, 0.6, fmt.Sprintf("rounds differ too much: %d to %d objects", lowest, highest)
 	}
 	return leakOrBounded(g, median)
+}
+
+// lateRun is how many rounds at the end added something, each.
+func lateRun(n []int) int {
+	k := 0
+	for k < len(n) && n[len(n)-1-k] >= minPerRound {
+		k++
+	}
+	return k
+}
+
+// startedLate judges growth that began only in a round after the first: a leak
+// that some work leads to, or a ring that keeps the last rounds. The holder's
+// population tells the two apart; without it, nobody can.
+func startedLate(g *GrowthSite, from int) (Judgement, float64, string, bool) {
+	n := g.Count[from:]
+	lowest := slices.Min(n)
+	if 2*lowest < slices.Max(n) {
+		return "", 0, "", false
+	}
+	if p := g.Population; p != nil {
+		rounds := len(g.Count)
+		gained, entries := p[rounds]-p[from], sum(g.Entry[from:])
+		if 4*gained < 3*entries || p[rounds] <= p[rounds-1] {
+			return Bounded, 0.9, fmt.Sprintf("the holder does not grow: %s references", join(p)), true
+		}
+		return Leak, 0.8, fmt.Sprintf("every round since round %d added about %d objects and none of them was let go", from+1, lowest), true
+	}
+	if len(n) >= 3 && (lowest >= unevenPerRound || g.Survivors().Bytes >= unevenBytes) {
+		return Growth, 0.4, fmt.Sprintf("it began in round %d and goes on: more rounds would tell a leak from a list of the latest", from+1), true
+	}
+	return "", 0, "", false
 }
 
 // leakOrBounded tells a leak from a cache that only filled up: in the latter

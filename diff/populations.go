@@ -21,7 +21,7 @@ func (c *comparison) populations(ctx context.Context, opts Options) error {
 	var ids []heapsnap.ObjectID
 	var sites []*GrowthSite
 	for _, g := range c.sites {
-		if len(g.Entries) >= minEntries && 2*c.s.Population(g.Holder) >= len(g.Entries) && everyRound(g.Count) {
+		if len(g.Entries) >= minEntries && 2*c.s.Population(g.Holder) >= len(g.Entries) && goesOn(g.Count) {
 			ids = append(ids, g.holderID)
 			sites = append(sites, g)
 		}
@@ -44,11 +44,8 @@ func (c *comparison) populations(ctx context.Context, opts Options) error {
 	return nil
 }
 
-func everyRound(perRound []int) bool {
-	for _, n := range perRound {
-		if n == 0 {
-			return false
-		}
-	}
-	return true
+// goesOn reports whether the last two rounds added something.
+func goesOn(perRound []int) bool {
+	n := len(perRound)
+	return perRound[n-1] > 0 && perRound[n-2] > 0
 }
