@@ -93,7 +93,16 @@ func telling(class string) bool {
 
 // mainClass is the class of a site's survivors that a person should hear of:
 // the most frequent one with a name of its own, else the most frequent.
-func mainClass(g *diff.GrowthSite) *diff.ClassCount {
+// The entries' own class goes before what hangs on them.
+func (p *Pass) mainClass(g *diff.GrowthSite) *diff.ClassCount {
+	if len(g.Entries) > 0 {
+		name := p.s.ClassName(g.Entries[len(g.Entries)-1])
+		for i := range g.Classes {
+			if k := &g.Classes[i]; k.Class == name && telling(name) && 2*k.Total >= g.Classes[0].Total/4 {
+				return k
+			}
+		}
+	}
 	var best *diff.ClassCount
 	for i := range g.Classes {
 		k := &g.Classes[i]
@@ -110,14 +119,14 @@ func mainClass(g *diff.GrowthSite) *diff.ClassCount {
 }
 
 func (p *Pass) topClass(g *diff.GrowthSite) string {
-	if k := mainClass(g); k != nil {
+	if k := p.mainClass(g); k != nil {
 		return k.Class + " objects"
 	}
 	return "objects"
 }
 
 func (p *Pass) topUnit(g *diff.GrowthSite) ([]int, string) {
-	if k := mainClass(g); k != nil {
+	if k := p.mainClass(g); k != nil {
 		return k.PerRound, k.Class + " objects"
 	}
 	return nil, ""
@@ -129,7 +138,7 @@ func typical(p *Pass, g *diff.GrowthSite) heapsnap.Node {
 	if n := len(g.Entries); n >= 8 {
 		return g.Entries[n*3/4]
 	}
-	if k := mainClass(g); k != nil {
+	if k := p.mainClass(g); k != nil {
 		return k.Sample
 	}
 	if len(g.Entries) > 0 {

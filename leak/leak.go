@@ -172,7 +172,7 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 		f.Entries, f.Unit = g.Count, "objects"
 	}
 	for _, holder := range g.Holders {
-		if a := byHolder[holder]; a != nil && a.c.holder.ID != c.holder.ID && len(f.Also) < maxHolders &&
+		if a := byHolder[holder]; a != nil && a.c.holder.ID != c.holder.ID && a.c.holder.Name != c.holder.Name && len(f.Also) < maxHolders &&
 			!slices.ContainsFunc(f.Also, func(o Object) bool { return o.ID == a.c.holder.ID }) {
 			f.Also = append(f.Also, a.c.holder)
 		}

@@ -131,7 +131,7 @@ var explained = []explanation{
 	{"growth", "growth", `AuditRecord .first of AuditTrail "trail" in audit.js keeps more and more`, `AuditRecord .first of AuditTrail "trail" in audit.js`,
 		"/app/audit.js:7:15 in append: this.last.next = record;", []int{40, 40, 40}, "objects",
 		"",
-		`(GC roots) | [x] function change | variable "trail" AuditTrail | .first AuditRecord | .next AuditRecord | .before Account`},
+		`(GC roots) | [x] function change | variable "trail" AuditTrail | .first AuditRecord | .next AuditRecord`},
 }
 
 func TestRun(t *testing.T) {

@@ -79,6 +79,9 @@ func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		off = "removeEventListener"
 	}
 	name := p.shortName(sub.target)
+	if strings.Contains(name, "<symbol") {
+		name = ""
+	}
 	if name == "" || strings.HasPrefix(name, ".") {
 		name = strings.ToLower(p.class(sub.target)[:1]) + p.class(sub.target)[1:] + name
 	}

@@ -37,6 +37,7 @@ type source struct {
 	text   []byte
 	lines  []int // offset of each line's first byte
 	tokens []token
+	parens []int // see push
 }
 
 type token struct {
@@ -71,29 +72,56 @@ func tokenize(text []byte) *source {
 	}
 	// The lexer works in place and cannot tell a division from a regular
 	// expression: what stands before decides.
-	lex := js.NewLexer(parse.NewInputBytes(bytes.Clone(text)))
 	offset := 0
-	for {
+	if bytes.HasPrefix(text, []byte("#!")) {
+		offset = src.lineAfter(0)
+	}
+	lex := js.NewLexer(parse.NewInputBytes(bytes.Clone(text[offset:])))
+	for offset < len(text) {
 		kind, data := lex.Next()
-		if kind == js.ErrorToken {
-			break
-		}
 		if (kind == js.DivToken || kind == js.DivEqToken) && src.regexpNext() {
 			kind, data = lex.RegExp()
-			if kind == js.ErrorToken {
-				break
-			}
+		}
+		if kind == js.ErrorToken {
+			// What cannot be read costs a line and not the file.
+			offset = src.lineAfter(offset)
+			lex = js.NewLexer(parse.NewInputBytes(bytes.Clone(text[offset:])))
+			continue
 		}
 		switch kind {
 		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
 		default:
-			src.tokens = append(src.tokens, token{kind: kind, text: string(data), offset: offset, match: -1})
+			src.push(token{kind: kind, text: string(data), offset: offset, match: -1})
 		}
 		offset += len(data)
 	}
 	src.matchBrackets()
 	src.nameFunctions()
 	return src
+}
+
+// push adds a token. Of parentheses it keeps in parens those that are open and,
+// on top, the one that was closed last: whether a slash behind it divides, the
+// word before it tells.
+func (src *source) push(t token) {
+	if n := len(src.tokens); n > 0 && src.tokens[n-1].text == ")" && len(src.parens) > 0 {
+		src.parens = src.parens[:len(src.parens)-1]
+	}
+	if t.text == "(" {
+		src.parens = append(src.parens, len(src.tokens))
+	}
+	if t.text == ")" && len(src.parens) == 0 {
+		src.parens = append(src.parens, -1) // closes nothing
+	}
+	src.tokens = append(src.tokens, t)
+}
+
+// lineAfter returns the offset of the line behind the one that offset is in.
+func (src *source) lineAfter(offset int) int {
+	if at, found := slices.BinarySearch(src.lines, offset+1); found || at < len(src.lines) {
+		return src.lines[at]
+	}
+	return len(src.text)
 }
 
 // regexpNext reports whether a slash behind the last token begins a regular
@@ -103,7 +131,17 @@ func (src *source) regexpNext() bool {
 		return true
 	}
 	switch t := src.tokens[len(src.tokens)-1]; t.text {
-	case ")", "]", "}":
+	case "]":
+		return false
+	case "}":
+		return true // of a block; to divide an object literal makes no sense
+	case ")":
+		if head := src.parens[len(src.parens)-1] - 1; head >= 0 {
+			switch src.tokens[head].text {
+			case "if", "while", "for", "with":
+				return true
+			}
+		}
 		return false
 	case "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "await", "yield":
 		return true

@@ -20,6 +20,9 @@ func texts(src *source) string {
 // A token's text, offset and the function around it.
 func TestTokenize(t *testing.T) {
 	tests := []struct{ name, text, want string }{
+		{"one behind a condition", "if (x) /a'b/.test(s); y()", "if ( x ) /a'b/ . test ( s ) ; y ( )"},
+		{"one behind a block", "if (x) { f() }\n/a'b/.test(s); y()", "if ( x ) { f ( ) } /a'b/ . test ( s ) ; y ( )"},
+		{"hashbang", "#!/usr/bin/env node\nf()", "f ( )"},
 		{"division", "a = b / c / d; x(1) / 2; y[0] / z", "a = b / c / d ; x ( 1 ) / 2 ; y [ 0 ] / z"},
 		{"regular expressions", "a = /b'c/; f(/[/(]/g); return /}/.test(x)", "a = /b'c/ ; f ( /[/(]/g ) ; return /}/ . test ( x )"},
 		{"one behind an operator", "x = y && /a b/i || !/[\"]/.test(s)", `x = y && /a b/i || ! /["]/ . test ( s )`},
