@@ -42,6 +42,9 @@ func (s *Session) EvaluateBare(ctx context.Context, expr string, into any) error
 }
 
 func (s *Session) evaluate(ctx context.Context, expr string, api bool, into any) error {
+	if err := s.boot(ctx); err != nil {
+		return fmt.Errorf("evaluate: %w", err)
+	}
 	yes := true
 	r, err := proto.Call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
 		Expression:            expr,
@@ -61,6 +64,9 @@ func (s *Session) evaluate(ctx context.Context, expr string, api bool, into any)
 // a turn of the event loop, and has no limit but ctx; what was started in the
 // target is not stopped when ctx ends.
 func (s *Session) Await(ctx context.Context, expr string, into any) error {
+	if err := s.boot(ctx); err != nil {
+		return fmt.Errorf("await: %w", err)
+	}
 	yes := true
 	// The promise is fetched as a remote object first: that keeps it alive. Node
 	// 22 drops one that nobody else holds with "Promise was collected". It has a

@@ -96,6 +96,9 @@ func (f *fakeInspector) serve(w http.ResponseWriter, r *http.Request) {
 			f.t.Errorf("command %s: %v", msg, err)
 			return
 		}
+		if f.respond == nil {
+			continue
+		}
 		for _, answer := range f.respond(c) {
 			if conn.WriteMessage(websocket.TextMessage, []byte(answer)) != nil {
 				return

@@ -454,24 +454,57 @@ func TestLiveSignalNotCaughtIsNotSent(t *testing.T) {
 }
 
 func TestLiveExitIsNotHeld(t *testing.T) {
-	path := script(t, "app.js", `globalThis.end = () => { clearInterval(timer); }; const timer = setInterval(() => {}, 10);`)
+	path := script(t, "app.js", `
+		globalThis.end = () => { clearInterval(timer); };
+		globalThis.exit = () => { setTimeout(() => process.exit(0), 1); };
+		globalThis.kill = () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1); };
+		const timer = setInterval(() => {}, 10);`)
 	eachNode(t, func(t *testing.T, node string) {
-		l, s := launch(t, node, path)
-		ctx := deadline(t, 30*time.Second)
-		if err := s.Call(ctx, "Runtime.enable", nil, nil); err != nil {
-			t.Fatal(err)
+		for _, runtimeEnabled := range []bool{false, true} {
+			for _, how := range []string{"end", "exit", "kill"} {
+				l, s := launch(t, node, path)
+				ctx := deadline(t, 20*time.Second)
+				if runtimeEnabled {
+					if err := s.Call(ctx, "Runtime.enable", nil, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				await(t, "the program", func() bool {
+					err := s.Evaluate(ctx, how+"()", nil)
+					return err == nil || errors.Is(err, ErrClosed)
+				})
+				select {
+				case <-l.Done():
+				case <-ctx.Done():
+					t.Fatalf("%s, Runtime enabled %v: the session holds up the program's end", how, runtimeEnabled)
+				}
+				if exit := l.Exit(); exit.Code != 0 && how != "kill" || how == "kill" && exit.Signal != "killed" {
+					t.Errorf("%s: Exit = %v", how, exit)
+				}
+			}
 		}
-		await(t, "the program", func() bool {
-			err := s.Evaluate(ctx, "end()", nil)
-			return err == nil || errors.Is(err, ErrClosed)
-		})
-		select {
-		case <-l.Done():
-		case <-ctx.Done():
-			t.Fatal("the session keeps the program from exiting")
-		}
-		if exit := l.Exit(); exit.Code != 0 || exit.Signal != "" {
-			t.Errorf("Exit = %v, want code 0", exit)
+	})
+}
+
+// An expression during startup must not stop the program; see boot.
+func TestLiveEvaluateDuringStartup(t *testing.T) {
+	path := script(t, "app.js", `globalThis.up = true; setInterval(() => {}, 10);`)
+	eachNode(t, func(t *testing.T, node string) {
+		for i := range 15 {
+			l, s := launch(t, node, path)
+			ctx := deadline(t, 20*time.Second)
+			await(t, "the program, launch "+strconv.Itoa(i+1), func() bool {
+				var up bool
+				err := s.Evaluate(ctx, "up", &up)
+				if err != nil && ctx.Err() != nil {
+					t.Fatalf("launch %d: %v", i+1, err)
+				}
+				return up
+			})
+			s.Close()
+			if err := l.Stop(ctx); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -95,7 +95,10 @@ func start(t *testing.T, node string, args ...string) *running {
 	go func() {
 		sc := bufio.NewScanner(out)
 		for sc.Scan() {
-			p.lines <- sc.Text()
+			select {
+			case p.lines <- sc.Text():
+			default: // nobody reads; a program must not wait for that
+			}
 		}
 		_ = p.cmd.Wait()
 		close(p.lines)

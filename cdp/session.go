@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	proto "github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/cdp/jsonv2"
@@ -59,7 +60,8 @@ type Session struct {
 	capturing chan struct{} // holds one token while a snapshot is on its way
 	lastNodes int           // nodes of the last complete capture; guarded by mu
 
-	scratch []byte // of the read loop: the unescaped chunk
+	booted  atomic.Bool // see boot
+	scratch []byte      // of the read loop: the unescaped chunk
 }
 
 var _ proto.Session = (*Session)(nil)
@@ -82,18 +84,16 @@ func Dial(ctx context.Context, t Target) (*Session, error) {
 	}
 	s := newSession(t, ws)
 	go s.read(ws)
-	// Node 18 and 20 wait at exit for every session; 22 and later only when asked
-	// to or when Runtime is enabled (see Call). Hearing of it, we let go.
+	// A program at its end waits for every session (18, 20), or for one with Runtime
+	// enabled, or before it kills itself with process.kill (22 and later). We ask
+	// to be told, and let go. The answer is not waited for: the program may be
+	// busy, and that is no reason not to connect.
 	s.on(waitingForDisconnect.Method, func(jsonv2.Value) {
 		s.end(fmt.Errorf("the program ended: %w", ErrClosed))
 	})
-	if t.Major() < 22 {
-		// The answer is not waited for: the program may be busy, and that is no
-		// reason not to connect.
-		if err := s.post(notifyWhenWaitingForDisconnect.Method, notifyParams{Enabled: true}); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("connect to inspector at %s: %w", t.Addr(), err)
-		}
+	if err := s.post(notifyWhenWaitingForDisconnect.Method, notifyParams{Enabled: true}); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("connect to inspector at %s: %w", t.Addr(), err)
 	}
 	return s, nil
 }
@@ -133,12 +133,6 @@ func (s *Session) Close() error {
 // has no deadline of its own: a target whose thread is busy in native code
 // answers when that returns.
 func (s *Session) Call(ctx context.Context, method string, params, result any) error {
-	if method == "Runtime.enable" && s.parent == nil {
-		// With Runtime enabled every version waits for us at exit.
-		if err := s.post(notifyWhenWaitingForDisconnect.Method, notifyParams{Enabled: true}); err != nil {
-			return err
-		}
-	}
 	id, answer, err := s.start(method, params)
 	if err != nil {
 		return err

@@ -172,7 +172,7 @@ func (r *run) explain(ctx context.Context, err error) error {
 		// goes away until we do.
 		_ = r.main.Close()
 	}
-	if lost || r.phase == Waiting || r.phase == Loading && ctx.Err() == nil {
+	if lost || ctx.Err() == nil && (r.phase == Waiting || r.phase == Loading) {
 		// The load fails first when the program crashes under it.
 		select {
 		case <-r.exited():
@@ -221,7 +221,7 @@ func (r *run) connect(ctx context.Context) error {
 			select {
 			case <-r.launched.Done():
 				return fmt.Errorf("%w: the target ended with %s", err, r.launched.Exit())
-			default:
+			case <-time.After(exitPatience):
 			}
 		}
 		return err
@@ -295,6 +295,9 @@ func (r *run) poll(ctx context.Context, missing string, ask func(context.Context
 		if errors.Is(err, errNotReady) {
 			return fmt.Errorf("%s within %s", missing, r.ReadyTimeout)
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", missing, err)
+		}
 		return err
 	}
 }
@@ -349,6 +352,15 @@ func (r *run) capture(ctx context.Context) error {
 	path := filepath.Join(r.Dir, fmt.Sprintf("capture-%d.heapsnapshot%s", n+1, r.Suffix))
 
 	r.event(Event{Phase: Settling})
+	// Listing the scripts leaves traces in the heap (0.5 MB the first time): it is
+	// done before the first capture and after the last, where it does not show.
+	var scripts []cdp.Script
+	if n == 0 {
+		var err error
+		if scripts, err = r.ownScripts(ctx); err != nil {
+			return err
+		}
+	}
 	settled, err := r.session.Settle(ctx, r.Settle)
 	if err != nil {
 		return err
@@ -402,8 +414,7 @@ func (r *run) capture(ctx context.Context) error {
 		return err
 	}
 	meta.After = &after
-	if n == 0 || n == r.Rounds {
-		// Not each time: listing them leaves traces in the heap.
+	if meta.Scripts = scripts; n == r.Rounds {
 		if meta.Scripts, err = r.ownScripts(ctx); err != nil {
 			return err
 		}

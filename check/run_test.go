@@ -185,10 +185,11 @@ func TestLoadCommandAndReady(t *testing.T) {
 		const held = [];
 		const server = require('http').createServer((req, res) => { if (req.url === '/leak') held.push(new Leaked()); res.end('ok'); });
 		setTimeout(() => server.listen(%d, '127.0.0.1'), 600);`, port))
+	background := filepath.Join(t.TempDir(), "pids")
 	var out bytes.Buffer
 	series, err := Run(deadline(t), Options{
 		Launch:      cdp.LaunchOptions{Argv: []string{"sh", "-c", "node " + path}},
-		LoadCommand: fmt.Sprintf(`echo "round $HEAPSNAP_ROUND of $HEAPSNAP_PID"; '%s' -e "fetch('http://127.0.0.1:%d/leak')" && (sleep 300 &)`, bin, port),
+		LoadCommand: fmt.Sprintf(`echo "round $HEAPSNAP_ROUND of $HEAPSNAP_PID"; '%s' -e "fetch('http://127.0.0.1:%d/leak')" && (sleep 300 & echo $! >>'%s')`, bin, port, background),
 		LoadOutput:  &out,
 		Warmup:      -1,
 		Rounds:      2,
@@ -207,6 +208,13 @@ func TestLoadCommandAndReady(t *testing.T) {
 	}
 	if want := fmt.Sprintf("round 1 of %d\nround 2 of %[1]d\n", series.Target.PID); out.String() != want {
 		t.Errorf("load output = %q, want %q", out.String(), want)
+	}
+	pids, _ := os.ReadFile(background)
+	for pid := range strings.FieldsSeq(string(pids)) {
+		if stat, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
+			t.Errorf("process %s, left in the background by the load command, runs on", pid)
+			_ = exec.Command("kill", pid).Run()
+		}
 	}
 	base := count(t, series.Captures[0].Path, "Leaked")
 	if got := count(t, series.Captures[2].Path, "Leaked"); len(series.Captures) != 3 || got != base+2 {
