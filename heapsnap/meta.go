@@ -17,6 +17,10 @@ type header struct {
 		EdgeFields     []string          `json:"edge_fields"`
 		EdgeTypes      []json.RawMessage `json:"edge_types"`
 		LocationFields []string          `json:"location_fields"`
+		SampleFields   []string          `json:"sample_fields"`
+
+		TraceFunctionInfoFields []string `json:"trace_function_info_fields"`
+		TraceNodeFields         []string `json:"trace_node_fields"`
 	} `json:"meta"`
 	NodeCount          uint64 `json:"node_count"`
 	EdgeCount          uint64 `json:"edge_count"`

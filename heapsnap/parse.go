@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -49,6 +50,7 @@ const (
 	roleSelf
 	roleEdges
 	roleDetach
+	roleTrace
 	roleTo
 )
 
@@ -105,6 +107,8 @@ func (p *parser) sections() error {
 				return p.population.edges()
 			}
 			err = p.edges()
+		case "trace_function_infos", "trace_tree", "samples":
+			err = p.allocations(key)
 		case "locations":
 			err = p.locations()
 		case "strings":
@@ -161,6 +165,9 @@ func (p *parser) header() error {
 			p.nodeRole[at] = r
 		}
 	}
+	if at := slices.Index(h.Meta.NodeFields, "trace_node_id"); at >= 0 && p.tracked() {
+		p.nodeRole[at] = roleTrace
+	}
 	for r, at := range map[role]int{roleType: l.edgeType, roleName: l.edgeName, roleTo: l.edgeTo} {
 		p.edgeRole[at] = r
 	}
@@ -183,6 +190,9 @@ func (p *parser) nodes() error {
 		s.firstEdge = make([]uint32, n+1)
 		if p.l.nodeDetach >= 0 {
 			s.detached = make([]uint8, n)
+		}
+		if p.tracked() {
+			s.trackAllocations(n)
 		}
 	}
 	want := p.h.NodeCount * uint64(p.l.nodeFields)
@@ -288,6 +298,8 @@ func (p *parser) nodeBlock(b block) error {
 			s.firstEdge[row+1] = uint32(v)
 		case roleDetach:
 			s.detached[row] = uint8(v)
+		case roleTrace:
+			s.allocation.made[row] = uint32(v)
 		}
 		if f++; f == int(fields) {
 			f = 0

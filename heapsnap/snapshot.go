@@ -30,6 +30,7 @@ type Snapshot struct {
 	root               Node
 	extraNative        uint64
 	allocationTracking bool
+	allocation         *allocation // nil if the file has neither samples nor traces
 	unknownNodeTypes   []string
 	unknownEdgeTypes   []string
 	userRoots          bool                 // a root edge leads to a user root, see userRoot
