@@ -37,13 +37,26 @@ func TestSnapshots(t *testing.T) {
 		}
 		files = append(files, more...)
 	}
+	var results table
+	defer results.write(t, filepath.Join(cacheDir, "table.txt"))
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".heapsnapshot"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(file), ".heapsnapshot")
+		t.Run(name, func(t *testing.T) {
+			result := results.add(name)
 			s, err := heapsnap.Open(context.Background(), file, heapsnap.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			oracle := exec.Command("node", "--max-old-space-size=16000", "oracle.mjs", file)
+			result.nodes, result.edges = s.NodeCount(), s.EdgeCount()
+			args := []string{"--max-old-space-size=16000", "oracle.mjs", file}
+			var base *heapsnap.Snapshot
+			if earlier := strings.TrimSuffix(file, "-2.heapsnapshot") + "-1.heapsnapshot"; earlier != file+"-1.heapsnapshot" {
+				if base, err = heapsnap.Open(context.Background(), earlier, heapsnap.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "--base", earlier)
+			}
+			oracle := exec.Command("node", args...)
 			oracle.Stderr = os.Stderr
 			out, err := oracle.StdoutPipe()
 			if err != nil {
@@ -56,7 +69,7 @@ func TestSnapshots(t *testing.T) {
 				oracle.Process.Kill()
 				oracle.Wait()
 			}()
-			compare(t, newAnswer(out), s)
+			result.report = compare(t, newAnswer(out), s, base)
 		})
 	}
 }

@@ -156,6 +156,13 @@ export function answer(s, base, output, {withNodes = true} = {}) {
     for (const top of s.allocationTracesTops()) {
       output.row('allocation', JSON.stringify(top));
     }
+    for (let i = 0, shown = 0; i < s.nodeCount && shown < 500; i += 7) {
+      const stack = s.allocationStack(i * s.nodeFieldCount);
+      if (stack) {
+        output.row('stack', i, JSON.stringify(stack));
+        shown++;
+      }
+    }
   }
   if (withNodes) {
     nodes(s, output);

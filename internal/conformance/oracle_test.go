@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -134,6 +136,7 @@ type report struct {
 	count map[string]int
 	shown map[string][]string
 	kinds []string
+	asked map[string]bool // kinds of which there was something to compare, if that is not sure
 }
 
 func (r *report) differ(kind, where string, got, want any) {
@@ -178,7 +181,7 @@ type class struct {
 // returns all of them.
 func compare(t *testing.T, a *answer, s, base *heapsnap.Snapshot) *report {
 	t.Helper()
-	r := &report{}
+	r := &report{asked: map[string]bool{"Compare": base != nil}}
 	defer r.fail(t)
 	check := func(kind, where string, got, want any) {
 		if got != want {
@@ -191,6 +194,8 @@ func compare(t *testing.T, a *answer, s, base *heapsnap.Snapshot) *report {
 		classes[key] = append(classes[key], class{g.Count, int64(g.Shallow), int64(g.Retained), int64(g.Distance)})
 	}
 	deltas := map[string][]heapsnap.ClassDelta{}
+	allocators := s.AllocationProfile()
+	duplicates := s.DuplicateStrings()
 	n, ended := heapsnap.Node(0), false
 	for row := a.row(); row != nil && !ended; {
 		switch row[0] {
@@ -224,6 +229,75 @@ func compare(t *testing.T, a *answer, s, base *heapsnap.Snapshot) *report {
 				Total: want.Total, Native: want.Native.Total, TypedArrays: want.Native.TypedArrays,
 				Code: want.V8Heap.Code, Strings: want.V8Heap.Strings, Arrays: want.V8Heap.JSArrays, System: want.V8Heap.System,
 			})
+		case "samples":
+			r.asked["Samples"] = true
+			var want struct {
+				Timestamps             []float64 // ms
+				LastAssignedIDs, Sizes []uint64
+			}
+			if err := json.Unmarshal([]byte(row[1]), &want); err != nil {
+				t.Fatal(err)
+			}
+			var samples []heapsnap.Sample
+			for i, ms := range want.Timestamps {
+				samples = append(samples, heapsnap.Sample{
+					Time:   time.Duration(math.Round(ms*1000)) * time.Microsecond,
+					LastID: heapsnap.ObjectID(want.LastAssignedIDs[i]), Size: want.Sizes[i],
+				})
+			}
+			if got := s.Samples(); !slices.Equal(got, samples) {
+				r.differ("Samples", "", got, samples)
+			}
+		case "allocation":
+			r.asked["AllocationProfile"] = true
+			var want struct {
+				Name, ScriptName                 string
+				ScriptID                         uint32
+				Line, Column                     int
+				Count, Size, LiveCount, LiveSize uint64
+			}
+			if err := json.Unmarshal([]byte(row[1]), &want); err != nil {
+				t.Fatal(err)
+			}
+			wanted := heapsnap.Allocator{
+				Function: want.Name, Place: heapsnap.Location{ScriptID: want.ScriptID, Script: want.ScriptName, Line: want.Line, Column: want.Column},
+				Count: int(want.Count), LiveCount: int(want.LiveCount), Size: want.Size, LiveSize: want.LiveSize,
+			}
+			if len(allocators) == 0 {
+				r.differ("AllocationProfile", "row", "none", wanted)
+				break
+			}
+			if got := allocators[0]; got != wanted {
+				r.differ("AllocationProfile", "row", got, wanted)
+			}
+			allocators = allocators[1:]
+		case "stack":
+			r.asked["AllocationStack"] = true
+			var want []struct {
+				FunctionName, ScriptName string
+				ScriptID                 uint32
+				Line, Column             int
+			}
+			if err := json.Unmarshal([]byte(row[2]), &want); err != nil {
+				t.Fatal(err)
+			}
+			var frames []heapsnap.Frame
+			for _, f := range want {
+				frames = append(frames, heapsnap.Frame{Function: f.FunctionName, Place: heapsnap.Location{
+					ScriptID: f.ScriptID, Script: f.ScriptName, Line: f.Line, Column: f.Column}})
+			}
+			n := heapsnap.Node(number(row[1]))
+			if got := s.AllocationStack(n); !slices.Equal(got, frames) {
+				r.differ("AllocationStack", fmt.Sprintf("node %d @%d", n, s.ID(n)), got, frames)
+			}
+		case "duplicate":
+			var got heapsnap.DuplicateStrings
+			if len(duplicates) > 0 {
+				got, duplicates = duplicates[0], duplicates[1:]
+			}
+			check("DuplicateStrings", "group",
+				fmt.Sprintf("%.100q %d %d %d", got.Text, len(got.Nodes), got.Self, got.Retained),
+				fmt.Sprintf("%.100q %d %d %d", a.text(row[1]), number(row[2]), number(row[3]), number(row[4])))
 		case "node":
 			where := func() string { return fmt.Sprintf("node %d @%d %s %.60q", n, s.ID(n), s.Type(n), s.Name(n)) }
 			ints := [...]struct {
@@ -283,6 +357,15 @@ func compare(t *testing.T, a *answer, s, base *heapsnap.Snapshot) *report {
 	}
 	if n > 0 && int(n) != s.NodeCount() {
 		r.differ("NodeCount", "rows", s.NodeCount(), int(n))
+	}
+	for _, f := range allocators {
+		r.differ("AllocationProfile", "row", f, "none")
+	}
+	for _, d := range duplicates {
+		r.differ("DuplicateStrings", "group", d.Text, "none")
+	}
+	if got := s.Samples(); got != nil && !r.asked["Samples"] {
+		r.differ("Samples", "", got, "none")
 	}
 	if base != nil {
 		compareDeltas(r, s, base, deltas)
