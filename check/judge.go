@@ -91,11 +91,11 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 }
 
 // populations reads earlier captures once more, which stdin does not allow.
-func populations(paths []string) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+func populations(paths []string) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 	if slices.Contains(paths, "-") {
 		return nil
 	}
-	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 		return heapsnap.OpenPopulations(ctx, paths[capture], ids, heapsnap.Options{})
 	}
 }

@@ -26,8 +26,17 @@ func (c *comparison) account() {
 		}
 		part[j].add(size)
 	}
+	// The storage that an old holder gained is new too, though it has no object
+	// of its own to count.
+	for _, g := range c.sites {
+		if g.Swelling {
+			bytes := g.Survivors().Bytes
+			c.d.Total.Bytes += bytes
+			part[g.Judgement].Bytes += bytes
+		}
+	}
 	for j, a := range part {
-		if a.Count > 0 {
+		if *a != (Amount{}) {
 			c.d.Parts[j] = *a
 		}
 	}

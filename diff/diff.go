@@ -22,10 +22,11 @@ import (
 
 // Options are what a comparison may be told. The zero value works.
 type Options struct {
-	// Populations looks up how many references the objects had in an earlier
-	// capture, counted from 0; nil if captures cannot be read twice. It is
-	// only called when there is a site whose holder could be a bounded cache.
-	Populations func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error)
+	// Populations looks up how full the objects were in a capture, counted
+	// from 0; nil if captures cannot be read twice. It is only called when
+	// there is a site whose holder could be a bounded cache, or an old object
+	// whose storage may have grown without any survivor.
+	Populations func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error)
 }
 
 // Judgement says what a site's growth means.
@@ -97,6 +98,11 @@ type GrowthSite struct {
 	// Classes counts the survivors by class, most frequent first.
 	Classes []ClassCount
 
+	// Swelling says that the holder grew without survivors: by small integers,
+	// or by references to objects that were there before. Count then has the
+	// references it gained, if they are known, and Bytes its storage's growth.
+	Swelling bool
+
 	holderID heapsnap.ObjectID
 	root     bool // held by V8's roots or native objects only
 }
@@ -156,6 +162,9 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 	c.count()
 	c.descend()
 	if err := c.populations(ctx, opts); err != nil {
+		return nil, err
+	}
+	if err := c.findSwelling(ctx, opts); err != nil {
 		return nil, err
 	}
 	c.judge()

@@ -41,11 +41,11 @@ func snapshots(t *testing.T, text string) []*heapsnap.Snapshot {
 // themselves.
 func compare(t *testing.T, all []*heapsnap.Snapshot) *Diff {
 	t.Helper()
-	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
-		found := map[heapsnap.ObjectID]int{}
+	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
+		found := map[heapsnap.ObjectID]heapsnap.Filling{}
 		for _, id := range ids {
 			if n, ok := all[capture].Find(id); ok {
-				found[id] = all[capture].Population(n)
+				found[id] = heapsnap.Filling{References: all[capture].Population(n)}
 			}
 		}
 		return found, nil
@@ -429,9 +429,9 @@ func TestCompareAsksPopulations(t *testing.T) {
 @1901+i/2*1000+2*(i%2) i<6 +1+i/2 closure "g" 64
 `)
 	var asked []string
-	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+	opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 		asked = append(asked, fmt.Sprint(capture, ids))
-		return map[heapsnap.ObjectID]int{13: 100 * capture}, nil
+		return map[heapsnap.ObjectID]heapsnap.Filling{13: {References: 100 * capture}}, nil
 	}}
 	d, err := Compare(context.Background(), identities(all[:3]), all[3], opts)
 	if err != nil {
@@ -444,15 +444,15 @@ func TestCompareAsksPopulations(t *testing.T) {
 		t.Errorf("Population, Judgement = %v, %v, want one more hundred per capture, leak", g.Population, g.Judgement)
 	}
 	// A holder that is as full as ever is bounded, whatever the rounds say.
-	opts.Populations = func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
-		return map[heapsnap.ObjectID]int{13: 300}, nil
+	opts.Populations = func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
+		return map[heapsnap.ObjectID]heapsnap.Filling{13: {References: 300}}, nil
 	}
 	d, err = Compare(context.Background(), identities(all[:3]), all[3], opts)
 	if want := "leak @15 [x]: 2 2 2, entries 2 2 2\nbounded @13 [x]: 100 100 100, entries 100 100 100\n"; err != nil || told(d) != want {
 		t.Errorf("Compare tells\n%s, %v, want\n%s", told(d), err, want)
 	}
 	broken := fmt.Errorf("the file is gone")
-	opts.Populations = func(_ context.Context, capture int, _ []heapsnap.ObjectID) (map[heapsnap.ObjectID]int, error) {
+	opts.Populations = func(_ context.Context, capture int, _ []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 		if capture == 1 {
 			return nil, broken
 		}

@@ -29,6 +29,10 @@ const (
 // judge decides what each site's growth means.
 func (c *comparison) judge() {
 	for _, g := range c.sites {
+		if g.Swelling {
+			g.Judgement, g.Confidence, g.Why = judgeSwelling(g)
+			continue
+		}
 		g.Judgement, g.Confidence, g.Why = judgeSite(g)
 	}
 	c.classify()

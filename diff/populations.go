@@ -35,7 +35,7 @@ func (c *comparison) populations(ctx context.Context, opts Options) error {
 			return fmt.Errorf("capture %d: %w", i+1, err)
 		}
 		for _, g := range sites {
-			g.Population = append(g.Population, found[g.holderID])
+			g.Population = append(g.Population, found[g.holderID].References)
 		}
 	}
 	for _, g := range sites {

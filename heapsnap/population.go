@@ -22,10 +22,17 @@ func (s *Snapshot) Population(n Node) int {
 	return c.population()
 }
 
+// A Filling is how full an object is in one capture.
+type Filling struct {
+	References int    // see [Snapshot.Population]
+	Storage    uint64 // bytes of its tables and arrays, small integers included
+}
+
 // contained counts the references to what an object contains.
 type contained struct {
-	direct  int // elements and properties
-	storage int // references of tables and arrays
+	direct  int    // elements and properties
+	storage int    // references of tables and arrays
+	bytes   uint64 // of those
 }
 
 func (c *contained) add(s *Snapshot, t EdgeType, to Node) {
@@ -35,16 +42,17 @@ func (c *contained) add(s *Snapshot, t EdgeType, to Node) {
 	case InternalEdge:
 		if s.nodeType[to] == Array {
 			c.storage += int(s.firstEdge[to+1] - s.firstEdge[to])
+			c.bytes += s.self.at(uint32(to))
 		}
 	}
 }
 
 func (c contained) population() int { return max(c.direct, c.storage) }
 
-// Populations is [Snapshot.Population] for the objects of ids, straight from a
-// snapshot's text: it keeps 9 bytes per node while it reads, and parses only
+// Populations tells how full the objects of ids are, straight from a snapshot's
+// text: it keeps 9 bytes per node while it reads, and parses only
 // the edges of the objects asked for. Objects that are not there are left out.
-func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options) (map[ObjectID]int, error) {
+func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options) (map[ObjectID]Filling, error) {
 	p := &populationParser{parser: parser{in: newInput(ctx, r, opts.Progress), opts: opts}, want: map[uint64]bool{}}
 	for _, id := range ids {
 		p.want[uint64(id)] = true
@@ -53,15 +61,15 @@ func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options)
 	if err := p.sections(); err != nil {
 		return nil, err
 	}
-	counts := make(map[ObjectID]int, len(p.found))
+	counts := make(map[ObjectID]Filling, len(p.found))
 	for id, c := range p.found {
-		counts[id] = c.population()
+		counts[id] = Filling{c.population(), c.bytes}
 	}
 	return counts, nil
 }
 
 // OpenPopulations is [Populations] for a file, with the rules of [Open].
-func OpenPopulations(ctx context.Context, path string, ids []ObjectID, opts Options) (found map[ObjectID]int, err error) {
+func OpenPopulations(ctx context.Context, path string, ids []ObjectID, opts Options) (found map[ObjectID]Filling, err error) {
 	err = withFile(path, func(r io.Reader, size int64) (err error) {
 		if opts.Size == 0 {
 			opts.Size = size

@@ -42,7 +42,11 @@ func populations(t *testing.T, data []byte, ids []ObjectID) map[ObjectID]int {
 	if err != nil {
 		t.Fatalf("OpenPopulations: %v", err)
 	}
-	return found
+	counts := map[ObjectID]int{}
+	for id, f := range found {
+		counts[id] = f.References
+	}
+	return counts
 }
 
 // Whether it is read whole or passed over, a file has the same populations.

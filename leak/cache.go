@@ -58,13 +58,15 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 			values = append(values, it.value)
 		}
 	}
-	if total(per) < 2 {
+	if g.Swelling {
+		per = g.Count
+	} else if total(per) < 2 {
 		return nil
 	}
 	const wanted = 3
 	for i := len(items) - 1; i >= 0 && len(sample) < wanted; i-- {
 		it := items[i]
-		if it.born == 0 {
+		if it.born == 0 && !g.Swelling {
 			continue
 		}
 		switch {
@@ -90,7 +92,15 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	}
 	c.where = p.addersOf(holder, anyEntry, values)
 	c.where = append(c.where, p.entryPlaces(&diff.GrowthSite{Entries: values, Classes: g.Classes})...)
-	c.evidence = append(c.evidence, fmt.Sprintf("it has %d entries now, %d of them newer than the first capture", len(items), total(per)))
+	if g.Swelling {
+		c.where = p.addersOf(holder, anyEntry, nil)
+		c.evidence = append(c.evidence, fmt.Sprintf("it takes %d bytes itself: small numbers, or objects that were there before, are put in", p.s.SelfSize(holder)))
+		if total(per) == 0 {
+			c.entries, c.unit = nil, ""
+		}
+	} else {
+		c.evidence = append(c.evidence, fmt.Sprintf("it has %d entries now, %d of them newer than the first capture", len(items), total(per)))
+	}
 	if holder == g.Holder {
 		c.perCapture = entriesPerCapture(g.Population, len(items))
 	}

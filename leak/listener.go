@@ -61,7 +61,7 @@ func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		title:    fmt.Sprintf("listeners for %s on %s are added and never removed", event, o.Name),
 		holder:   o,
 		node:     holder,
-		entries:  p.count(listeners),
+		entries:  p.countIn(g, listeners),
 		unit:     "listeners",
 		identity: []string{o.Name, sub.event},
 		survivor: closures[len(closures)*3/4],
@@ -174,12 +174,12 @@ func (p *Pass) eventTargetOf(holder heapsnap.Node) (subscription, bool) {
 func (p *Pass) listenersOf(g *diff.GrowthSite, holder heapsnap.Node, sub subscription) []heapsnap.Node {
 	var all []heapsnap.Node
 	if !sub.dom {
-		if holder == g.Holder {
+		if holder == g.Holder && !g.Swelling {
 			return g.Entries
 		}
 		for e := range p.s.Edges(holder) {
 			if t := p.s.EdgeType(e); t == heapsnap.ElementEdge || t == heapsnap.PropertyEdge {
-				if to := p.s.To(e); p.d.Cohort(to) > 0 {
+				if to := p.s.To(e); p.d.Cohort(to) > 0 || g.Swelling {
 					all = append(all, to)
 				}
 			}

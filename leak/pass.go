@@ -185,6 +185,14 @@ func (p *Pass) count(nodes []heapsnap.Node) []int {
 	return per
 }
 
+// countIn is count, or what the holder gained where nothing new was put in.
+func (p *Pass) countIn(g *diff.GrowthSite, nodes []heapsnap.Node) []int {
+	if g.Swelling {
+		return g.Count
+	}
+	return p.count(nodes)
+}
+
 func total(per []int) int {
 	t := 0
 	for _, n := range per {
