@@ -2,10 +2,8 @@ package cdp
 
 import (
 	"context"
+	"errors"
 	"time"
-
-	proto "github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/runtime"
 )
 
 // Node 18 deadlocks for good if an expression with the command line API (which
@@ -15,8 +13,8 @@ import (
 // and 26 each.
 const bootSafe = 20
 
-// bootWait is how long startup may take. A program that has not turned its
-// event loop by then is past it, and at work in its main script.
+// bootWait is how long startup may take before it is taken for done: the
+// program may have replaced what says so.
 const bootWait = 5 * time.Second
 
 // boot waits until an expression with the command line API is safe; after the
@@ -25,42 +23,25 @@ func (s *Session) boot(ctx context.Context) error {
 	if s.booted.Load() || s.target.Major() >= bootSafe {
 		return nil
 	}
-	short, cancel := context.WithTimeout(ctx, bootWait)
-	defer cancel()
+	timeout := time.NewTimer(bootWait)
+	defer timeout.Stop()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	for {
-		// Neither of these needs the command line API. A worker starts up late in
-		// the life of a process, so only the main thread may skip the turn.
-		yes := true
-		r, err := proto.Call(short, s, runtime.Evaluate, runtime.EvaluateParams{
-			Expression:    "process.uptime()",
-			ReturnByValue: &yes,
-			Silent:        &yes,
-		})
-		var age float64
-		if err == nil && decodeValue("age", r.Result, r.ExceptionDetails, &age) == nil && s.parent == nil && age > bootWait.Seconds() {
-			break
-		}
-		if err == nil {
-			r, err = proto.Call(short, s, runtime.Evaluate, runtime.EvaluateParams{
-				Expression:   "new Promise((turned) => setTimeout(turned, 0))",
-				AwaitPromise: &yes,
-				Silent:       &yes,
-			})
-			if err == nil && r.ExceptionDetails == nil {
-				break
-			}
-		}
-		if s.Err() != nil || ctx.Err() != nil {
+	for done := false; !done; {
+		err := s.EvaluateBare(ctx, "performance.nodeTiming.bootstrapComplete > 0", &done)
+		var thrown *JSError // performance itself comes up during startup
+		if err != nil && !errors.As(err, &thrown) {
 			return err
 		}
-		if short.Err() != nil {
+		if done {
 			break
 		}
 		select {
 		case <-tick.C:
-		case <-short.Done():
+		case <-timeout.C:
+			done = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	s.booted.Store(true)

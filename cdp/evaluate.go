@@ -30,21 +30,21 @@ func (e *JSError) Error() string { return e.Message }
 // in a loop, and runs for at most a second. require is there even in ES
 // modules, but only until the expression returns; see [Builtins].
 func (s *Session) Evaluate(ctx context.Context, expr string, into any) error {
+	if err := s.boot(ctx); err != nil {
+		return err
+	}
 	return s.evaluate(ctx, expr, true, into)
 }
 
-// EvaluateBare is Evaluate without require. It is for a program that is still
-// starting: what V8 offers as command line API it decides at the first
-// evaluation that asks for it, for the whole session, and before Node's own
-// startup is done (seen on Node 18) that is without require for ever.
+// EvaluateBare is Evaluate without require. It answers at any time, where
+// Evaluate may first have to wait for a Node 18 to finish its startup: what V8
+// offers as command line API it decides at the first evaluation that asks for
+// it, and before startup is done that is without require for ever, or a deadlock.
 func (s *Session) EvaluateBare(ctx context.Context, expr string, into any) error {
 	return s.evaluate(ctx, expr, false, into)
 }
 
 func (s *Session) evaluate(ctx context.Context, expr string, api bool, into any) error {
-	if err := s.boot(ctx); err != nil {
-		return fmt.Errorf("evaluate: %w", err)
-	}
 	yes := true
 	r, err := proto.Call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
 		Expression:            expr,

@@ -142,7 +142,7 @@ func CloseInspector(ctx context.Context, t Target) error {
 	}
 	defer s.Close()
 	// The answer is lost by design: the connection closes under it.
-	err = s.Evaluate(ctx, "process._debugEnd()", nil)
+	err = s.EvaluateBare(ctx, "process._debugEnd()", nil)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("close inspector of %s: %w", t, ErrBusy)
