@@ -19,8 +19,9 @@ type Identities struct {
 // ReadIdentities reads the nodes of a snapshot from r and stops behind them:
 // what follows is neither read nor checked.
 func ReadIdentities(ctx context.Context, r io.Reader, opts Options) (*Identities, error) {
-	p := &parser{in: newInput(ctx, r, opts.Progress), opts: opts, idsOnly: true}
-	if err := p.sections(); err != nil {
+	p := newParser(ctx, r, opts)
+	p.idsOnly = true
+	if err := p.sections(); err != nil && !p.salvage(err) {
 		return nil, err
 	}
 	if p.s == nil || p.s.id.low == nil {

@@ -24,6 +24,7 @@ type input struct {
 	pos      int
 	base     int64 // offset of buf[0] in the input
 	eof      bool
+	salvage  bool // parse what stands before the end of an array that is cut short
 	progress func(read int64)
 	free     chan []byte
 }
@@ -326,7 +327,15 @@ func (in *input) cut(section string, limit uint64, work chan<- block, failed *at
 		}
 		cut := bytes.LastIndexByte(rest, ',') + 1
 		if in.eof {
-			return count, truncated(section, in.base+int64(len(in.buf)), "further numbers and ]")
+			end := in.base + int64(len(in.buf))
+			if in.salvage && cut > 0 {
+				text, buf, offset := rest[:cut], in.buf, in.offset()
+				in.base, in.buf, in.pos = end, nil, 0
+				if err := send(text, buf, offset); err != nil {
+					return count, err
+				}
+			}
+			return count, truncated(section, end, "further numbers and ]")
 		}
 		if cut == 0 && in.pos > 0 { // the section began near the buffer's end
 			in.base += int64(in.pos)

@@ -18,6 +18,9 @@ type Options struct {
 	// Size is the size of the uncompressed input if it is known: counts in the
 	// header that cannot fit are then refused before memory is taken.
 	Size int64
+	// Salvage reads an input that ends too early as far as it goes, see
+	// [Snapshot.Salvaged]. [Populations] knows nothing of it.
+	Salvage bool
 }
 
 // minRowBytes is the least a row can take in the file: a digit and a comma per
@@ -31,6 +34,9 @@ type parser struct {
 	h    *header
 	l    *layout
 	s    *Snapshot
+
+	nodesRead, edgesRead uint64 // numbers
+	nodesWhole           bool   // the nodes were read to their end
 
 	idsOnly    bool              // fill ids and sizes only, and stop behind the nodes
 	population *populationParser // stop behind the edges, which it counts
@@ -59,11 +65,20 @@ const (
 // [ErrTruncated]; errors of r come back as they are. Compressed input is for
 // [Open] and [Decompress].
 func Read(ctx context.Context, r io.Reader, opts Options) (*Snapshot, error) {
-	p := &parser{in: newInput(ctx, r, opts.Progress), opts: opts}
-	if err := p.sections(); err != nil {
+	p := newParser(ctx, r, opts)
+	if err := p.sections(); err != nil && !p.salvage(err) {
 		return nil, err
 	}
 	return p.s, p.check()
+}
+
+func newParser(ctx context.Context, r io.Reader, opts Options) *parser {
+	if opts.Salvage {
+		r = cutReader{r}
+	}
+	p := &parser{in: newInput(ctx, r, opts.Progress), opts: opts}
+	p.in.salvage = opts.Salvage
+	return p
 }
 
 // sections reads the members of the outer object. V8 writes them in one order
@@ -153,7 +168,7 @@ func (p *parser) header() error {
 	}
 	h, l := p.h, p.l
 	need := h.NodeCount*uint64(l.nodeFields)*minFieldBytes + h.EdgeCount*uint64(l.edgeFields)*minFieldBytes
-	if p.opts.Size > 0 && need > uint64(p.opts.Size) {
+	if p.opts.Size > 0 && need > uint64(p.opts.Size) && !p.opts.Salvage {
 		return &SyntaxError{"header", at, fmt.Sprintf("counts that fit into %d bytes", p.opts.Size),
 			fmt.Sprintf("node_count %d and edge_count %d, which need at least %d", h.NodeCount, h.EdgeCount, need)}
 	}
@@ -181,7 +196,7 @@ func (p *parser) header() error {
 }
 
 func (p *parser) nodes() error {
-	s, n := p.s, int(p.h.NodeCount)
+	s, n := p.s, p.room(p.h.NodeCount, p.l.nodeFields)
 	at := p.in.offset()
 	s.id, s.self = newWideColumn(n), newWideColumn(n)
 	s.nodeType = make([]NodeType, n)
@@ -196,8 +211,8 @@ func (p *parser) nodes() error {
 		}
 	}
 	want := p.h.NodeCount * uint64(p.l.nodeFields)
-	got, err := p.in.numbers("nodes", want, p.nodeBlock)
-	if err != nil {
+	got, err := p.in.numbers("nodes", uint64(n*p.l.nodeFields), p.nodeBlock)
+	if p.nodesRead = got; err != nil {
 		return err
 	}
 	if got != want {
@@ -220,6 +235,7 @@ func (p *parser) nodes() error {
 		return &SyntaxError{"nodes", at, fmt.Sprintf("edge counts that add up to %d, as the header says", p.h.EdgeCount),
 			fmt.Sprintf("%d", sum)}
 	}
+	p.nodesWhole = true
 	return nil
 }
 
@@ -324,13 +340,13 @@ func (p *parser) edges() error {
 	if s.nodeType == nil {
 		return &SyntaxError{"edges", p.in.offset(), "the nodes before the edges", "edges first"}
 	}
-	n := int(p.h.EdgeCount)
+	n := p.room(p.h.EdgeCount, p.l.edgeFields)
 	s.edgeType = make([]EdgeType, n)
 	s.edgeName = make([]uint32, n)
 	s.edgeTo = make([]Node, n)
 	want := p.h.EdgeCount * uint64(p.l.edgeFields)
-	got, err := p.in.numbers("edges", want, p.edgeBlock)
-	if err != nil {
+	got, err := p.in.numbers("edges", uint64(n*p.l.edgeFields), p.edgeBlock)
+	if p.edgesRead = got; err != nil {
 		return err
 	}
 	if got != want {
@@ -435,7 +451,7 @@ func (p *parser) locations() error {
 		return p.in.skip(section)
 	}
 	fields := uint64(l.locFields)
-	p.s.place = make([]uint32, p.h.NodeCount)
+	p.s.place = make([]uint32, p.room(p.h.NodeCount, p.l.nodeFields))
 	table := newPlaceTable(p.s)
 	var (
 		mu    sync.Mutex
@@ -453,7 +469,7 @@ func (p *parser) locations() error {
 		// An object_index that is no node's is kept by nobody: DevTools has it
 		// in its map and never finds it (HS:3190).
 		object := row[l.locObject]
-		if object%uint64(l.nodeFields) != 0 || object/uint64(l.nodeFields) >= p.h.NodeCount {
+		if object%uint64(l.nodeFields) != 0 || object/uint64(l.nodeFields) >= uint64(len(p.s.place)) {
 			return
 		}
 		at := spot{uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])}

@@ -28,6 +28,7 @@ type Snapshot struct {
 	spots []spot
 
 	root               Node
+	salvaged           *Salvaged // nil if the file is whole
 	extraNative        uint64
 	allocationTracking bool
 	allocation         *allocation // nil if the file has neither samples nor traces
@@ -217,6 +218,9 @@ func (s *Snapshot) Mode() Mode {
 // Warnings tells what of the file this program does not know.
 func (s *Snapshot) Warnings() []string {
 	var w []string
+	if s.salvaged != nil {
+		w = append(w, s.salvaged.String())
+	}
 	if len(s.unknownNodeTypes) > 0 {
 		w = append(w, fmt.Sprintf("node types %q are newer than this program: counted as %s", s.unknownNodeTypes, OtherNode))
 	}

@@ -102,6 +102,7 @@ func hex4(b []byte) (rune, bool) {
 }
 
 // strings consumes the array of strings. room is a guess at their total size.
+// With an error it returns the strings before it.
 func (in *input) strings(room int64) (*stringTable, error) {
 	const section = "strings"
 	if err := in.expect(section, '['); err != nil {
@@ -114,7 +115,8 @@ func (in *input) strings(room int64) (*stringTable, error) {
 	for first := true; ; first = false {
 		c, err := in.peek(section, "a string or ]")
 		if err != nil {
-			return nil, err
+			t.start = append(t.start, uint64(len(t.text)))
+			return t, err
 		}
 		if c == ']' {
 			in.pos++
@@ -127,7 +129,8 @@ func (in *input) strings(room int64) (*stringTable, error) {
 			}
 			in.pos++
 			if c, err = in.peek(section, "a string"); err != nil {
-				return nil, err
+				t.start = append(t.start, uint64(len(t.text)))
+				return t, err
 			}
 		}
 		if c != '"' {
@@ -136,7 +139,8 @@ func (in *input) strings(room int64) (*stringTable, error) {
 		in.pos++
 		t.start = append(t.start, uint64(len(t.text)))
 		if err := in.appendString(t); err != nil {
-			return nil, err
+			t.text = t.text[:t.start[len(t.start)-1]]
+			return t, err
 		}
 	}
 }
