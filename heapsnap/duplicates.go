@@ -14,7 +14,8 @@ type DuplicateStrings struct {
 	Text     string
 	Nodes    []Node // in file order
 	Self     uint64 // sum of their self sizes
-	Retained uint64 // sum of their retained sizes
+	Retained uint64 // sum of their retained sizes, as DevTools has it
+	Together uint64 // what they retain together: less than the sum where ropes hold each other
 
 	// Truncated says that V8 said so, and gave a length and a hash of the whole
 	// text that are equal too; V8 14.6 (Node 26) and older say nothing.
@@ -103,6 +104,18 @@ func (s *Snapshot) DuplicateStrings() []DuplicateStrings {
 		d.Self += s.self.at(uint32(i))
 		d.Retained += s.retained[i]
 	}
+	together := make([]Aggregate, len(dup))
+	inDup := make([]int32, len(of)) // node -> its place in dup, -1 for none
+	for i, g := range of {
+		inDup[i] = -1
+		if g != none && at[g] != none {
+			inDup[i] = int32(at[g])
+		}
+	}
+	s.retainedByClass(inDup, together)
+	for i := range dup {
+		dup[i].Together = together[i].Retained
+	}
 	// DevTools has whole strings first, then truncated ones by text, and sorts
 	// that list stably.
 	rank := make([]int, len(dup))
@@ -178,6 +191,28 @@ func (s *Snapshot) intField(n Node, name string) int {
 		return v
 	}
 	return -1
+}
+
+// RetainedTogether returns the bytes that the nodes of set retain, each counted
+// once: the sum of the retained sizes of those that no other one dominates.
+// Unlike [Snapshot.RetainedBy] it leaves out what only several of them retain.
+func (s *Snapshot) RetainedTogether(set []Node) uint64 {
+	s.domOnce.Do(s.computeDominators)
+	inside := newBitset(s.NodeCount()) // members, and what they dominate
+	for _, n := range set {
+		inside.add(n)
+	}
+	var sum uint64
+	for _, n := range s.order { // dominators first
+		covered := n != s.root && inside.has(s.dom[n])
+		if !covered && inside.has(n) {
+			sum += s.retained[n]
+		}
+		if covered {
+			inside.add(n)
+		}
+	}
+	return sum
 }
 
 // StringCount returns the number of strings in the file: names of objects and

@@ -2,6 +2,7 @@ package heapsnap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,6 +15,9 @@ func duplicates(s *Snapshot) string {
 			fmt.Fprintf(&b, " @%d", s.ID(n))
 		}
 		fmt.Fprintf(&b, " self %d retained %d", d.Self, d.Retained)
+		if d.Together != d.Retained {
+			fmt.Fprintf(&b, " together %d", d.Together)
+		}
 		if d.Truncated {
 			fmt.Fprintf(&b, " of %d", d.Length)
 		}
@@ -23,6 +27,7 @@ func duplicates(s *Snapshot) string {
 }
 
 func TestDuplicateStrings(t *testing.T) {
+	long := strings.Repeat("x", 1024)
 	const root = "@1 synthetic \"\": shortcut global -> @3\n"
 	// ints and bools as the newest V8 writes them
 	const values = `
@@ -75,6 +80,15 @@ func TestDuplicateStrings(t *testing.T) {
 @9 string "b" 16
 @11 string "ab" 16
 @13 string "" 16`, "ab: @5 @11 self 48 retained 96\n"},
+		{"ropes that hold each other", `
+@3 object "global": element 1 -> @5, element 2 -> @17
+@5 concatenated string "(concatenated string)" 32: internal first -> @7, internal second -> @13
+@7 concatenated string "(concatenated string)" 32: internal first -> @9, internal second -> @15
+@9 string "` + long + `" 1040
+@11 string "unused" 16
+@13 string "c" 16
+@15 string "b" 16
+@17 string "` + long + `" 1040`, long + ": @5 @7 @9 @17 self 2144 retained 4304 together 2176\n"},
 		{"truncated, told apart by length", `
 @3 object "global": element j -> @5+2*j j<5
 @5 string "cut" 16: internal truncated -> @201, internal length -> @211
@@ -94,6 +108,32 @@ func TestDuplicateStrings(t *testing.T) {
 				t.Errorf("DuplicateStrings() =\n%swant\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestRetainedTogether(t *testing.T) {
+	for seed := range uint64(200) {
+		data := randomBytes(seed + 7000)
+		s := graph(t, byteGraph(data))
+		var set []Node
+		for _, b := range data[:3+int(data[3])%5] {
+			set = append(set, Node(int(b)%s.NodeCount()))
+		}
+		var want uint64
+		for i := range s.NodeCount() {
+			for n := Node(i); ; n = s.Dominator(n) {
+				if slices.Contains(set, n) {
+					want += s.SelfSize(Node(i))
+					break
+				}
+				if n == s.Root() {
+					break
+				}
+			}
+		}
+		if got := s.RetainedTogether(set); got != want {
+			t.Fatalf("RetainedTogether(%v) = %d, want %d", set, got, want)
+		}
 	}
 }
 
