@@ -516,3 +516,48 @@ func TestCompareRefusesEarlierOutOfOrder(t *testing.T) {
 		t.Errorf("Compare of captures 1, 0, 2 and 3 tells\n%s, %v, want an error", told(d), err)
 	}
 }
+
+// A holder of small integers has no survivors: only its storage grows.
+func TestCompareFindsSwelling(t *testing.T) {
+	all := snapshots(t, roots+`
+@7 object "App": property numbers -> @13, property ring -> @15
+@13 object "Array" 16: internal elements -> @21
+@15 object "Array" 16: internal elements -> @23
+@21 +3 array "" 90000
+@23 +3 array "" 90000
+`)
+	for _, c := range []struct {
+		name    string
+		storage []uint64 // of @13, per capture
+		refs    []int
+		want    Judgement
+	}{
+		{"steps", []uint64{1000, 1000, 30000, 90000}, []int{1, 1, 1, 1}, Leak},
+		{"the same object again and again", []uint64{1000, 30000, 60000, 90000}, []int{100, 200, 300, 400}, Leak},
+		{"early only", []uint64{1000, 90000, 90000, 90000}, []int{1, 1, 1, 1}, WarmUp},
+		{"no larger than ever", []uint64{90000, 90000, 90000, 90000}, []int{1, 1, 1, 1}, ""},
+	} {
+		opts := Options{Populations: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
+			return map[heapsnap.ObjectID]heapsnap.Filling{
+				13: {References: c.refs[capture], Storage: c.storage[capture]},
+				15: {References: 1, Storage: 90000},
+			}, nil
+		}}
+		d, err := Compare(context.Background(), identities(all[:3]), all[3], opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Judgement("")
+		for _, g := range d.Sites {
+			if g.Swelling && d.Last.ID(g.Holder) == 13 {
+				got = g.Judgement
+			}
+			if d.Last.ID(g.Holder) == 15 {
+				t.Errorf("%s: a ring that is as large as ever is a site: %s", c.name, g.Why)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: judgement %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"heapsnap/heapsnap"
 )
@@ -34,7 +35,9 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 	known := map[heapsnap.Node]bool{}
 	for _, g := range c.sites {
 		if len(g.Entries) >= minEntries {
-			known[g.Holder] = true
+			for _, h := range g.Holders {
+				known[h] = true
+			}
 		}
 	}
 	var holders []heapsnap.Node
@@ -48,6 +51,9 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 			continue
 		}
 		known[holder] = true
+		if strings.HasPrefix(c.s.RawName(holder), "Weak") {
+			continue // its entries live as long as others let them
+		}
 		holders = append(holders, holder)
 	}
 	if len(holders) == 0 {

@@ -46,6 +46,17 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if kind == "" {
 		return nil
 	}
+	// Collections of one role (a Map per tenant) are one finding: count all.
+	alike := 0
+	for _, other := range g.Holders {
+		if other == holder || p.s.ClassName(other) != p.s.ClassName(holder) || p.referenceName(other, 3) != p.referenceName(holder, 3) {
+			continue
+		}
+		if k, more := p.contents(other); k == kind {
+			items = append(items, more...)
+			alike++
+		}
+	}
 	per := make([]int, p.d.Captures-1)
 	var sample []string
 	var values []heapsnap.Node
@@ -101,7 +112,10 @@ func explainCache(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	} else {
 		c.evidence = append(c.evidence, fmt.Sprintf("it has %d entries now, %d of them newer than the first capture", len(items), total(per)))
 	}
-	if holder == g.Holder {
+	if alike > 0 {
+		c.evidence = append(c.evidence, fmt.Sprintf("there are %d of its kind that grow in the same way; the figures are of all", alike+1))
+	}
+	if holder == g.Holder && alike == 0 {
 		c.perCapture = entriesPerCapture(g.Population, len(items))
 	}
 	name := strings.TrimSpace(kind + " " + p.shortName(holder))

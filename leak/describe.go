@@ -67,8 +67,8 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 			return reference{"element", anyEntry, "", p.storageOwner(st.From)}, 6
 		case heapsnap.Object:
 			if p.isContext(st.From) && s.EdgeType(st.Edge) == heapsnap.HiddenEdge {
-				// Variables of blocks have no name in the heap.
-				return reference{"variable", "", p.contextScript(st.From), st.From}, 7
+				script := p.contextScript(st.From)
+				return reference{"variable", p.blockVariable(st.From, st.Edge, script), script, st.From}, 7
 			}
 		case heapsnap.Hidden:
 			if s.RawName(st.From) == "system / Cell" {
@@ -78,6 +78,51 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 		}
 	}
 	return reference{owner: st.From}, 50
+}
+
+// blockVariable names a variable of a block, which V8 writes as a numbered
+// edge. The names are in the scope's ScopeInfo, in the same order, but with
+// those of variables that hold small integers, which have no edge: of several
+// that are possible, the one is meant that the source adds to.
+func (p *Pass) blockVariable(ctx heapsnap.Node, edge heapsnap.Edge, script string) string {
+	s := p.s
+	info := s.Internal(ctx, "scope_info")
+	if info == heapsnap.NoNode {
+		return ""
+	}
+	var names []string
+	for e := range s.Edges(info) {
+		if s.EdgeType(e) == heapsnap.HiddenEdge && s.Type(s.To(e)) == heapsnap.String {
+			names = append(names, s.RawName(s.To(e)))
+		}
+	}
+	at, values := 0, 0
+	for e := range s.Edges(ctx) {
+		if s.EdgeType(e) == heapsnap.HiddenEdge {
+			if e == edge {
+				at = values
+			}
+			values++
+		}
+	}
+	missing := len(names) - values
+	if missing < 0 {
+		return ""
+	}
+	possible := names[at : at+missing+1]
+	if len(possible) == 1 {
+		return possible[0]
+	}
+	found := ""
+	for _, name := range possible {
+		if uses := p.adders(script, name, false, true); len(uses) > 0 && uses[0].how >= usesIndex {
+			if found != "" {
+				return ""
+			}
+			found = name
+		}
+	}
+	return found
 }
 
 // anyEntry stands for one of many: elements, entries, list hops.
@@ -268,7 +313,7 @@ func (p *Pass) addersOf(holder heapsnap.Node, label string, entries []heapsnap.N
 	if label == anyEntry {
 		r := p.reference(holder)
 		if r.kind == "element" {
-			return nil
+			return p.nestedAdders(holder, r.owner, entries)
 		}
 		name, property = r.name, r.kind == "property" || r.kind == "global"
 	} else if p.isContext(holder) {
@@ -290,6 +335,51 @@ func (p *Pass) addersOf(holder heapsnap.Node, label string, entries []heapsnap.N
 			}
 		}
 		return p.preferConstructors(found, entries)
+	}
+	return nil
+}
+
+// nestedAdders returns the lines that add to a collection that is itself an
+// entry of outer: calls of the method that a collection of its kind has, on a
+// name of its own, in a function that reads outer.
+func (p *Pass) nestedAdders(holder, outer heapsnap.Node, entries []heapsnap.Node) []Location {
+	const maxFiles = 50
+	r := p.reference(outer)
+	kind, _ := p.contents(holder)
+	methods := map[string][]string{"Map": {"set"}, "Set": {"add"}, "Array": {"push", "unshift"}}[kind]
+	if r.name == "" || r.name == anyEntry {
+		return nil
+	}
+	scripts := p.scripts(outer, entries)
+	for _, script := range scripts[:min(len(scripts), maxFiles)] {
+		src := p.file(script)
+		if src == nil {
+			continue
+		}
+		readers := map[string]bool{}
+		for _, t := range src.tokens {
+			if t.text == r.name && t.within != "" {
+				readers[t.within] = true
+			}
+		}
+		var found []Location
+		for i, t := range src.tokens {
+			if i < 2 || i+1 >= len(src.tokens) || !readers[t.within] {
+				continue
+			}
+			owner := src.tokens[i-2].text
+			switch {
+			case src.tokens[i+1].text == "(" && slices.Contains(methods, t.text) && (src.tokens[i-1].text == "." || src.tokens[i-1].text == "?.") && owner != r.name:
+				found = append(found, src.location(script, i, "adds to the holder"))
+			case kind == "Object" && t.text == "=" && src.tokens[i-1].text == "]":
+				if open := src.tokens[i-1].match; open > 0 && src.tokens[open-1].text != r.name {
+					found = append(found, src.location(script, i, "adds to the holder"))
+				}
+			}
+		}
+		if len(found) > 0 {
+			return p.preferConstructors(found, entries)
+		}
 	}
 	return nil
 }
