@@ -168,7 +168,9 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
 	}
-	if f.Entries == nil {
+	if f.Entries == nil || slices.Contains(f.Entries, 0) && !slices.Contains(g.Count, 0) {
+		// What is counted is made anew while what hangs on it stays, as a timer
+		// that starts itself again: then all survivors tell more.
 		f.Entries, f.Unit = g.Count, "objects"
 	}
 	for _, holder := range g.Holders {
