@@ -6,13 +6,29 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test nodes fmt-check vet lint recording clean
+.PHONY: build test conformance nodes fmt-check vet lint recording clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
 
 test: nodes
 	go test -timeout $(TEST_TIMEOUT) ./...
+
+# Every value against Chrome DevTools' own heap snapshot worker, on captures of all Node lines and of Chromium. Brings
+# what it needs: the worker from npm (pinned in internal/conformance/package-lock.json), Chromium from apt-get when root.
+conformance: nodes
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+	  echo "conformance: node 20 or later and npm have to be on PATH"; exit 1; }
+	@if [ -n "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "conformance: installing chromium"; \
+	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null \
+	    || echo "conformance: chromium cannot be installed, its captures are left out"; \
+	else echo "conformance: no chromium on PATH, and only root can install it: its captures are left out"; \
+	fi
+	@rm -f .cache/conformance/table.txt
+	@go test -count=1 -tags conformance -timeout 1h ./internal/conformance; status=$$?; \
+	cat .cache/conformance/table.txt && exit $$status
 
 fmt-check:
 	@unformatted=$$(gofmt -l */); \

@@ -117,6 +117,8 @@ function graph(most, pick, chance, below) {
     trace: chance(0.3),
     located: chance(0.5),
     shuffle: chance(0.15),
+    // A rope's missing part is node 0: no rope there, it would contain itself.
+    rootLast: chance(0.1) && nodes[1]?.type !== 'concatenated string',
   };
 }
 
@@ -130,7 +132,10 @@ function snapshot(g, pick, chance, below) {
   const locationFields = chance(0.7) ? ['object_index', 'script_id', 'line', 'column'] :
                                        ['object_index', 'script_id', 'script_object_index', 'line', 'column'];
   const rows = [], edges = [], locations = [];
-  for (const [ordinal, n] of nodes.entries()) {
+  // The root is the first row, as V8 has it, or the last.
+  const place = i => g.rootLast ? (i + nodes.length - 1) % nodes.length : i;
+  const order = g.rootLast ? [...nodes.slice(1), nodes[0]] : nodes;
+  for (const [ordinal, n] of order.entries()) {
     const row = {
       type: g.types.indexOf(n.type), name: string(n.name), id: n.id, self_size: n.self, edge_count: n.edges.length,
       trace_node_id: 0, detachedness: n.detachedness,
@@ -139,13 +144,13 @@ function snapshot(g, pick, chance, below) {
     for (const {type, label, to} of n.edges) {
       const edge = {
         type: edgeTypes.indexOf(type), name_or_index: typeof label === 'number' ? label : string(label),
-        to_node: to * nodeFields.length,
+        to_node: place(to) * nodeFields.length,
       };
       edges.push(...edgeFields.map(f => edge[f]));
     }
     if (g.located && n.location) {
-      const place = {object_index: ordinal * nodeFields.length, script_object_index: 0, ...n.location};
-      locations.push(...locationFields.map(f => place[f]));
+      const spot = {object_index: ordinal * nodeFields.length, script_object_index: 0, ...n.location};
+      locations.push(...locationFields.map(f => spot[f]));
     }
   }
   return JSON.stringify({
@@ -162,6 +167,7 @@ function snapshot(g, pick, chance, below) {
       },
       node_count: nodes.length, edge_count: edges.length / 3, trace_function_count: 0,
       ...(g.extra === undefined ? {} : {extra_native_bytes: g.extra}),
+      ...(g.rootLast ? {root_index: (nodes.length - 1) * nodeFields.length} : {}),
     },
     nodes: rows, edges, trace_function_infos: [], trace_tree: [], samples: [], locations, strings: g.strings,
   });
