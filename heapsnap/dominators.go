@@ -77,8 +77,10 @@ func (s *Snapshot) computeDominated() {
 //  2. What is left then (cycles that nothing reaches) are children of the root
 //     too, but what they refer to does not count.
 func (s *Snapshot) computeDominators() {
+	walked := make(chan *domWalk)
+	go func() { walked <- s.walkEssential() }()
 	s.shallowOnce.Do(s.transferShallowSizes)
-	s.setDominators(s.walkEssential())
+	s.setDominators(<-walked)
 }
 
 // walkEssential numbers the nodes depth first.

@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -36,10 +37,10 @@ var addingMethods = map[string]bool{
 // A named reference grows by being assigned to; only a collection grows by
 // methods and indexes, so entries tells which is looked for.
 func (p *Pass) adders(script, name string, property, entries bool) []use {
-	src := p.file(script)
-	if src == nil || name == "" {
-		return nil
+	if name == "" || !bytes.Contains(p.text(script), []byte(name)) {
+		return nil // most files do not have it: do not read them token by token
 	}
+	src := p.file(script)
 	at := func(i int) string {
 		if i < 0 || i >= len(src.tokens) {
 			return ""

@@ -16,14 +16,15 @@ type Pass struct {
 	s     *heapsnap.Snapshot
 	opts  Options
 	paths *heapsnap.PathTree
-	files map[string]*source // script -> its text, nil if it cannot be had
+	texts map[string][]byte  // script -> its text, nil if it cannot be had
+	files map[string]*source // script -> the same as tokens
 }
 
 func newPass(d *diff.Diff, opts Options) *Pass {
 	if opts.Source == nil {
 		opts.Source = readScript
 	}
-	return &Pass{d: d, s: d.Last, opts: opts, files: map[string]*source{}}
+	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}}
 }
 
 // userScript reports whether a script is the program's and not Node's own:

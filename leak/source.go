@@ -48,18 +48,27 @@ type token struct {
 	within string // name of the function around it
 }
 
+// text returns the text of a script, or nil if there is none.
+func (p *Pass) text(script string) []byte {
+	text, ok := p.texts[script]
+	if !ok {
+		if got, err := p.opts.Source(script); err == nil {
+			text = got
+		}
+		p.texts[script] = text
+	}
+	return text
+}
+
 // file returns the tokens of a script, or nil if there is no source.
 func (p *Pass) file(script string) *source {
-	if src, ok := p.files[script]; ok {
-		return src
+	src, ok := p.files[script]
+	if !ok {
+		if text := p.text(script); len(text) > 0 {
+			src = tokenize(text)
+		}
+		p.files[script] = src
 	}
-	p.files[script] = nil
-	text, err := p.opts.Source(script)
-	if err != nil || len(text) == 0 {
-		return nil
-	}
-	src := tokenize(text)
-	p.files[script] = src
 	return src
 }
 
@@ -70,6 +79,9 @@ func tokenize(text []byte) *source {
 			src.lines = append(src.lines, i+1)
 		}
 	}
+	// Tokens share the memory of one string, and there is about one in six bytes.
+	all := string(text)
+	src.tokens = make([]token, 0, len(text)/6)
 	// The lexer works in place and cannot tell a division from a regular
 	// expression: what stands before decides.
 	offset := 0
@@ -91,7 +103,7 @@ func tokenize(text []byte) *source {
 		switch kind {
 		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
 		default:
-			src.push(token{kind: kind, text: string(data), offset: offset, match: -1})
+			src.push(token{kind: kind, text: all[offset : offset+len(data)], offset: offset, match: -1})
 		}
 		offset += len(data)
 	}
