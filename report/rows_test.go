@@ -19,7 +19,7 @@ import (
 var rowTexts = append([]string{
 	"plain", " space at both ends ", "a,b", `say "hi"`, `"`, `\`, `C:\new\u0041`, "=1+1", "-", "a;b\t|", "'",
 	"line\nbreak", "line\r\nbreak", "\r", "\n", "trailing\n", "\x00", "\x1b[31m", "\x7f", "\u0085 \u009b",
-	"\xed\xa0\xbd", "a\xed\xb8\x80b", "\xed\xa0\xbd\xed\xb8\x80", "\xed\xa0", "\xff\xfe", "\xc3", "\ufffd", "\ufeff",
+	"\xed\xa0\xbd", "a\xed\xb8\x80b", "\xed\xa0\xbd\xed\xb8\x80", "\xed\xa0", "\xed\x41\x80", "\xff\xfe", "\xc3", "\ufffd", "\ufeff",
 	"😀", "\U000e0041", "漢字", "null", "true", "1e9", "<b>&",
 }, hostileStrings...)
 

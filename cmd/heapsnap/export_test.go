@@ -216,8 +216,13 @@ lines \u001b[31m \ud83d",(string),24,24,2,3,0,0,,,
 		t.Errorf("export: code %d, stderr %q, stdout\n%s\nwant\n%s", r.code, r.errors, r.out, want)
 	}
 	r = heapsnapIn(t, dir, nil, "export", "hostile.heapsnapshot", "--table", "edges", "--format", "ndjson")
-	if line := `{"from_id":5,"type":"element","name_or_index":7,"to_id":11}` + "\n"; !strings.Contains(r.out, line) {
-		t.Errorf("no line %s in\n%s", line, r.out)
+	for _, line := range []string{
+		`{"from_id":1,"type":"shortcut","name_or_index":"global","to_id":3}`, `{"from_id":1,"type":"element","name_or_index":1,"to_id":9}`,
+		`{"from_id":5,"type":"element","name_or_index":7,"to_id":11}`, `{"from_id":13,"type":"hidden","name_or_index":3,"to_id":11}`,
+	} {
+		if !strings.Contains(r.out, line+"\n") {
+			t.Errorf("no line %s in\n%s", line, r.out)
+		}
 	}
 }
 

@@ -112,6 +112,15 @@ type view struct {
 	limit, skip int
 }
 
+// flags adds --format, -o and --verbose.
+func (v *view) flags(cmd *cobra.Command) {
+	v.output.flags(cmd)
+	cmd.Flags().Lookup("format").Usage = "format on stdout: " + joinFormats(viewFormats)
+	cmd.Flags().Lookup("verbose").Usage = "in text: paths and chains in full"
+}
+
+var viewFormats = []report.Format{report.Text, report.JSON}
+
 func (v *view) pageFlags(cmd *cobra.Command, limit int) {
 	cmd.Flags().IntVar(&v.limit, "limit", limit, "how many rows to show; 0: all")
 	cmd.Flags().IntVar(&v.skip, "skip", 0, "how many rows to leave out before them")
@@ -122,7 +131,7 @@ func (v *view) open() error {
 	if v.limit < 0 || v.skip < 0 {
 		return usagef("--limit and --skip cannot be negative")
 	}
-	return v.output.open(report.Text, report.JSON)
+	return v.output.open(viewFormats...)
 }
 
 // run reads the snapshot of args, finds the object and writes what look says

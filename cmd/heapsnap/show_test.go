@@ -136,6 +136,10 @@ func TestShow(t *testing.T) {
 	if v.Retainers != 0 || v.Weak != 1 || v.Object.Distance != -1 {
 		t.Errorf("show @17: retainers %d, weak %d, distance %d, want 0, 1, -1", v.Retainers, v.Weak, v.Object.Distance)
 	}
+	viewJSON(t, dir, "show a.heapsnapshot @15", &v)
+	if v.Object.Distance != -1 {
+		t.Errorf("show @15: distance %d from V8's roots, want -1", v.Object.Distance)
+	}
 	v.Dominator = nil
 	viewJSON(t, dir, "show a.heapsnapshot @1", &v)
 	if v.Dominator != nil {
@@ -155,10 +159,17 @@ func byRetainedSize(t *testing.T, refs []report.Reference) {
 func TestRetainers(t *testing.T) {
 	dir := t.TempDir()
 	writeGraph(t, dir, "a.heapsnapshot", heapGraph)
+	writeGraph(t, dir, "orphan.heapsnapshot", `
+@1 synthetic "": shortcut global -> @3
+@5 object "orphan": property b -> @7
+@3 object "global": property a -> @7
+@7 object "target"
+`)
 	for _, c := range []struct {
 		args, list   string
 		strong, weak int
 	}{
+		{"retainers orphan.heapsnapshot @7", "property a @3, property b @5", 2, 0},
 		{"retainers a.heapsnapshot @13", "element 7 @9, context entry @11, element 2 @7", 3, 0},
 		{"retainers a.heapsnapshot @13 --limit 1 --skip 1", "context entry @11", 3, 0},
 		{"retainers a.heapsnapshot @17", "", 0, 1},
@@ -214,16 +225,22 @@ func TestShortestPathAvoidsTables(t *testing.T) {
 @3 synthetic "(GC roots)": element 1 -> @5, element 2 -> @7
 @4 native "Node / CleanupQueue": element 1 -> @11, element 2 -> @13, element 3 -> @15
 @5 synthetic "(Internalized strings)": element 1 -> @11, element 2 -> @13, element 3 -> @17
-@7 synthetic "(Global handles)": element 1 -> @9
+@7 synthetic "(Global handles)": element 1 -> @9, element 2 -> @23
 @9 object "Handle": property a -> @19
 @11 object "everywhere"
 @13 object "in Node's table"
 @15 object "in the queue"
 @17 object "internalized"
 @19 object "A": property x -> @11
-@21 object "global"
+@21 object "global": property p -> @25, shortcut s -> @29
+@23 object "a handle and the program have it"
+@25 object "P": property q -> @27
+@27 object "Q": property r -> @23, property z -> @29
+@29 object "a shortcut leads here"
 `)
 	for _, c := range []struct{ id, want string }{
+		{"@23", "@1, global @21, p @25, q @27, r @23"},
+		{"@29", "@1, global @21, p @25, q @27, z @29"},
 		{"@11", "@1, 1 @3, 2 @7, 1 @9, a @19, x @11"},
 		{"@13", "@1, 2 @2, 1 @4, 2 @13"},
 		{"@15", "@1, 2 @2, 1 @4, 3 @15"},
