@@ -172,6 +172,9 @@ func fill(r *report.Report, d *diff.Diff, found []leak.Finding) {
 
 // holderName is the short name of a holder that no rule was asked about.
 func holderName(s *heapsnap.Snapshot, g *diff.GrowthSite) string {
+	if s.Type(g.Holder) == heapsnap.Synthetic {
+		return "V8's roots"
+	}
 	name := s.ClassName(g.Holder)
 	if g.Label != "" {
 		name += " " + g.Label

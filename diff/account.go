@@ -55,7 +55,13 @@ func (c *comparison) account() {
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := c.sites[a], c.sites[b]
-		return cmp.Or(cmp.Compare(harm(x.Judgement), harm(y.Judgement)),
+		held := func(g *GrowthSite) int { // what the program itself holds is told first
+			if g.root {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(harm(x.Judgement), harm(y.Judgement)), cmp.Compare(held(x), held(y)),
 			cmp.Compare(y.Survivors().Bytes, x.Survivors().Bytes), cmp.Compare(x.holderID, y.holderID))
 	})
 	// Shared survivors went to the larger site; what has none left is no site.

@@ -37,10 +37,14 @@ var addingMethods = map[string]bool{
 // A named reference grows by being assigned to; only a collection grows by
 // methods and indexes, so entries tells which is looked for.
 func (p *Pass) adders(script, name string, property, entries bool) []use {
-	if name == "" || !bytes.Contains(p.text(script), []byte(name)) {
+	wanted := strings.TrimSuffix(strings.TrimPrefix(name, "<symbol "), ">")
+	if name == "" || !bytes.Contains(p.text(script), []byte(wanted)) {
 		return nil // most files do not have it: do not read them token by token
 	}
 	src := p.file(script)
+	if symbol, ok := src.symbol(name); ok {
+		name = symbol
+	}
 	at := func(i int) string {
 		if i < 0 || i >= len(src.tokens) {
 			return ""
@@ -53,12 +57,19 @@ func (p *Pass) adders(script, name string, property, entries bool) []use {
 		if t.text != name || !js.IsIdentifierName(t.kind) && t.kind != js.PrivateIdentifierToken {
 			continue
 		}
+		if at(i-1) == "[" && at(i+1) == "]" && at(i+2) == "=" && entries {
+			continue // the collection is put there
+		}
 		if !property && member(i-1) {
 			continue // somebody else's property of this name
 		}
 		declared := !member(i-1) && (at(i-1) == "const" || at(i-1) == "let" || at(i-1) == "var")
 		how := 0
 		next := i + 1
+		if at(i-1) == "[" && at(next) == "]" { // this[STORE].push(x)
+			next++
+			declared = false
+		}
 		switch {
 		case entries && member(next) && addingMethods[at(next+1)] && at(next+2) == "(":
 			how = usesMethod
@@ -95,6 +106,27 @@ func empty(first, second string) bool {
 		return second == "Map" || second == "Set" || second == "WeakMap" || second == "Array"
 	}
 	return false
+}
+
+// symbol returns the variable that holds the symbol which a heap snapshot
+// calls "<symbol description>".
+func (src *source) symbol(name string) (variable string, ok bool) {
+	description, ok := strings.CutPrefix(name, "<symbol ")
+	if !ok {
+		return "", false
+	}
+	description = strings.TrimSuffix(description, ">")
+	for i, t := range src.tokens {
+		if t.text != "Symbol" || i < 2 || src.tokens[i-1].text != "=" {
+			continue
+		}
+		for k := i + 1; k < len(src.tokens) && k < i+5; k++ {
+			if isString(src.tokens[k:k+1], description) {
+				return src.tokens[i-2].text, true
+			}
+		}
+	}
+	return "", false
 }
 
 func isAssignment(text string) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"heapsnap/heapsnap"
@@ -71,13 +72,45 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 				return reference{"variable", p.blockVariable(st.From, st.Edge, script), script, st.From}, 7
 			}
 		case heapsnap.Hidden:
-			if s.RawName(st.From) == "system / Cell" {
-				// A module's variable that another module imports.
-				return reference{"variable", "", "", st.From}, 8
+			switch s.RawName(st.From) {
+			case "system / Cell":
+				name, script := p.exported(st.From)
+				return reference{"variable", name, script, st.From}, 1
+			case "system / JSProxy": // what the proxy stands for is known by the proxy's name
+				return p.reference(st.From), 3
 			}
 		}
 	}
 	return reference{owner: st.From}, 50
+}
+
+// exported names the variable that an ES module exports through cell: the
+// module's table of exports has the name in the field before the cell's (Node
+// 18 to 26), and the ModuleWrap knows the module's URL.
+func (p *Pass) exported(cell heapsnap.Node) (name, script string) {
+	s := p.s
+	for table, e := range s.Retainers(cell) {
+		if s.Type(table) != heapsnap.Array || s.EdgeType(e) != heapsnap.InternalEdge {
+			continue
+		}
+		field, err := strconv.Atoi(s.EdgeName(e))
+		if err != nil {
+			continue
+		}
+		key := s.Internal(table, strconv.Itoa(field-1))
+		if key == heapsnap.NoNode || s.Type(key) != heapsnap.String {
+			continue
+		}
+		for module := range s.Retainers(table) {
+			for wrap := range s.Retainers(module) {
+				if url := s.Property(wrap, "url"); s.RawName(wrap) == "ModuleWrap" && url != heapsnap.NoNode {
+					script = s.RawName(url)
+				}
+			}
+		}
+		return s.RawName(key), script
+	}
+	return "", ""
 }
 
 // blockVariable names a variable of a block, which V8 writes as a numbered
