@@ -88,37 +88,67 @@ func (c *comparison) group() {
 }
 
 // climbLinks gives the growth of a linked structure (list, tree, ring) to its
-// top: when an old link holds new ones of its class, the first link of that
-// class on the way to the root becomes the holder, and all that hang below one
-// top are one site.
+// top: when an old link holds new ones of its class, itself or in a collection
+// of its own, the first link of that class on the way to the root becomes the
+// holder, and all that hang below one top are one site.
 func (c *comparison) climbLinks(u union) {
-	s := c.s
 	tops := map[heapsnap.Node]uint32{}
 	for i := range c.seeds {
 		sd := &c.seeds[i]
-		if sd.rank != rankObject || s.Type(sd.holder) != heapsnap.Object {
+		if sd.rank != rankObject || c.s.Type(sd.holder) != heapsnap.Object {
 			continue
 		}
-		class := s.ClassName(sd.holder)
-		for _, r := range sd.refs {
-			sd.link = sd.link || s.ClassName(r.to) == class && s.Type(r.to) == heapsnap.Object
-		}
-		if !sd.link {
+		link, class := c.linkOf(sd)
+		if link == heapsnap.NoNode {
 			continue
 		}
+		sd.link = true
 		for {
-			above := c.owner(s.Dominator(sd.holder))
-			if above == sd.holder || s.Type(above) != heapsnap.Object || s.ClassName(above) != class {
+			above := c.owner(c.s.Dominator(link))
+			if above == link || c.s.Type(above) != heapsnap.Object {
 				break
 			}
-			sd.holder = above
+			if c.s.ClassName(above) != class { // a collection of another link?
+				above = c.owner(c.s.Dominator(above))
+				if c.s.Type(above) != heapsnap.Object || c.s.ClassName(above) != class || sd.holder == link {
+					break
+				}
+			}
+			link = above
 		}
-		if first, ok := tops[sd.holder]; ok {
+		sd.holder = link
+		if first, ok := tops[link]; ok {
 			u.join(first, uint32(i))
 		} else {
-			tops[sd.holder] = uint32(i)
+			tops[link] = uint32(i)
 		}
 	}
+}
+
+// linkOf returns the old link that a seed is about, and its class: the holder
+// itself or, where the holder is a collection, the object that has it. NoNode
+// means that the survivors are of another class.
+func (c *comparison) linkOf(sd *seed) (heapsnap.Node, string) {
+	s := c.s
+	isLike := func(n heapsnap.Node) bool {
+		class := s.ClassName(n)
+		for _, r := range sd.refs {
+			if s.Type(r.to) == heapsnap.Object && s.ClassName(r.to) == class {
+				return true
+			}
+		}
+		return false
+	}
+	if isLike(sd.holder) && s.ClassName(sd.holder) != "Array" {
+		return sd.holder, s.ClassName(sd.holder)
+	}
+	switch s.RawName(sd.holder) {
+	case "Array", "Map", "Set":
+		if owner := c.owner(s.Dominator(sd.holder)); s.Type(owner) == heapsnap.Object && isLike(owner) {
+			return owner, s.ClassName(owner)
+		}
+	}
+	return heapsnap.NoNode, ""
 }
 
 // newSite makes a site of seeds. The holder comes first that has survivors of
