@@ -182,7 +182,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"one snapshot", "diff good.heapsnapshot", 2, "a snapshot is missing"},
 		{"a bad snapshot first", "diff cut.heapsnapshot good.heapsnapshot", 2, "cut.heapsnapshot: "},
 		{"a bad snapshot last", "diff good.heapsnapshot text.heapsnapshot", 2, "text.heapsnapshot: "},
-		{"snapshots of two processes", "diff other.heapsnapshot sidecar.heapsnapshot", 2, "only snapshots of one process"},
+		{"snapshots of two processes", "diff other.heapsnapshot sidecar.heapsnapshot", 2, "all must be of one process"},
 		{"snapshots of two modes", "diff numeric.heapsnapshot sidecar.heapsnapshot", 2, "in the same way"},
 
 		{"unknown rule", "explain frobnicate", 2, `no rule is called "frobnicate": there are cache, `},
