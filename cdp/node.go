@@ -11,7 +11,6 @@ var (
 	workerSend           = proto.Command[workerSendParams, proto.Empty]{Method: "NodeWorker.sendMessageToWorker"}
 	attachedToWorker     = proto.Event[attachedParams]{Method: "NodeWorker.attachedToWorker"}
 	detachedFromWorker   = proto.Event[workerDetachParams]{Method: "NodeWorker.detachedFromWorker"}
-	receivedFromWorker   = proto.Event[workerSendParams]{Method: "NodeWorker.receivedMessageFromWorker"}
 	waitingForDisconnect = proto.Event[proto.Empty]{Method: "NodeRuntime.waitingForDisconnect"}
 
 	notifyWhenWaitingForDisconnect = proto.Command[notifyParams, proto.Empty]{Method: "NodeRuntime.notifyWhenWaitingForDisconnect"}
