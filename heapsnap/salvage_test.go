@@ -106,7 +106,11 @@ func TestSalvage(t *testing.T) {
 		cuts[len(data)-d] = true
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	cutCount := 200
+	if testing.Short() {
+		cutCount = 20
+	}
+	for range cutCount {
 		cuts[random.IntN(len(data))] = true
 	}
 	firstNode := section("nodes") + len(`"nodes":[`)
