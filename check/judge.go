@@ -28,6 +28,8 @@ type JudgeOptions struct {
 	// Classes asks for the classes of the first capture against the last, as
 	// DevTools' comparison view has them; the first must then be read whole.
 	Classes bool
+	// Salvage opens files that were cut short as far as they go.
+	Salvage bool
 }
 
 // Judge compares the snapshots in files, oldest first, and returns the report
@@ -43,7 +45,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 		return nil, err
 	}
 	reading := func(path string) heapsnap.Options {
-		return heapsnap.Options{Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }}
+		return heapsnap.Options{Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }, Salvage: o.Salvage}
 	}
 	var (
 		earlier []*heapsnap.Identities
@@ -72,7 +74,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	r.Warnings = append(r.Warnings, last.Warnings()...)
 
 	o.Progress("comparing", 0)
-	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths)})
+	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths, o.Salvage)})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
@@ -90,9 +92,10 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	return r, nil
 }
 
-// populations reads earlier captures once more, which stdin does not allow.
-func populations(paths []string) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
-	if slices.Contains(paths, "-") {
+// populations reads earlier captures once more, which stdin does not allow, nor
+// a file that was cut short.
+func populations(paths []string, salvage bool) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
+	if salvage || slices.Contains(paths, "-") {
 		return nil
 	}
 	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {

@@ -87,6 +87,21 @@ func (ids *Identities) Bytes() uint64 { return ids.bytes }
 // have greater ones. Ids of the embedder's objects, even ones, are in no order.
 func (ids *Identities) MaxID() ObjectID { return ids.maxID }
 
+// CountAbove returns how many objects of the V8 heap have greater ids.
+func (ids *Identities) CountAbove(id ObjectID) int {
+	n := 0
+	for i := len(ids.id.low) - 1; i >= 0; i-- {
+		v := uint64(ids.id.low[i]) // wideMark stands for that or more
+		if v <= uint64(id) {
+			break
+		}
+		if v&1 == 1 {
+			n++
+		}
+	}
+	return n
+}
+
 // SameProcess reports whether s can be a later snapshot of the same process,
 // taken in the same inspector session: an object keeps its id then, and its
 // type for ever. Ids alone cannot tell, as V8 numbers the objects of every

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,6 +79,9 @@ func withFile(path string, read func(r io.Reader, size int64) error) error {
 		size = 0
 	}
 	if err := read(r, size); err != nil {
+		if compressed && errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w: %w", err, truncated("compressed data", info.Size(), "the rest of it"))
+		}
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

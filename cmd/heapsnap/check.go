@@ -56,7 +56,7 @@ awaited; or just time, for a program that is busy anyway.`,
 	f.BoolVar(&o.Force, "force", false, "capture even if the target's memory limit is likely exceeded")
 	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder")
 	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
-	f.BoolVar(&c.classes, "classes", false, "also the classes that changed, first against last, as DevTools compares")
+	f.BoolVar(&c.classes, "classes", true, "also the classes that changed, first against last, as DevTools compares")
 	c.target.flags(cmd)
 	c.out.flags(cmd)
 	return cmd

@@ -94,7 +94,7 @@ func TestCheckFaults(t *testing.T) {
 		{"the load fails", idle, []string{"--load", "echo no server >&2; exit 7", "--rounds", "2"}, 3, "no server"},
 		{"the load hangs", idle, []string{"--load", "sleep 600", "--load-timeout", "500ms", "--rounds", "2"}, 3, "round 1"},
 		{"no such function", idle, []string{"--load-fn", "nowhere", "--rounds", "2", "--timeout", "6s"}, 124, "nowhere"},
-		{"the program ends", "globalThis.work = () => {}", []string{"--load-fn", "work", "--rounds", "2"}, 3, "keep running"},
+		{"the program ends", "globalThis.work = () => {}", []string{"--load-fn", "work", "--rounds", "2"}, 3, "exit code 0"},
 		{"the program crashes under load", "setInterval(() => {}, 1e6); globalThis.work = async () => { process.exit(9) }",
 			[]string{"--load-fn", "work", "--rounds", "2"}, 3, "9"},
 		{"the program does not start", "syntax error", []string{"--every", "1ms", "--rounds", "2"}, 3, "app.js"},

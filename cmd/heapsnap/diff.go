@@ -30,7 +30,7 @@ that took a snapshot ends.`,
 			}
 			line := a.progress()
 			defer line.clear()
-			r, err := check.Judge(cmd.Context(), args, check.JudgeOptions{Progress: line.judging, Classes: classes || len(args) == 2})
+			r, err := check.Judge(cmd.Context(), args, check.JudgeOptions{Progress: line.judging, Classes: classes || len(args) == 2, Salvage: a.salvage})
 			if err != nil {
 				return err
 			}
@@ -40,6 +40,7 @@ that took a snapshot ends.`,
 		},
 	}
 	o.flags(cmd)
+	a.salvageFlag(cmd)
 	cmd.Flags().BoolVar(&classes, "classes", false, "also the classes that changed, first against last, as DevTools compares (always so with two snapshots)")
 	return cmd
 }

@@ -25,6 +25,7 @@ dominators up to the root. Freeing an object frees everything it dominates.`,
 	}
 	v.flags(cmd)
 	v.pageFlags(cmd, 50)
+	a.salvageFlag(cmd)
 	return cmd
 }
 

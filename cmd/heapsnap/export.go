@@ -95,6 +95,7 @@ exact: one object a line with the columns as keys, null for what is missing.`,
 	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON))
 	flags.StringVarP(&path, "output", "o", "-", "write to this `FILE`, compressed if it ends in .gz or .zst; - is stdout")
 	_ = cmd.RegisterFlagCompletionFunc("table", cobra.FixedCompletions(tableNames(), cobra.ShellCompDirectiveNoFileComp))
+	a.salvageFlag(cmd)
 	return cmd
 }
 

@@ -46,6 +46,7 @@ catch-all tables last, because they explain nothing.`,
 	f.IntVar(&limits.Nodes, "nodes", 5000, "objects to look at, at most")
 	f.IntVar(&limits.Siblings, "siblings", 100, "retainers of one object to follow, the nearest to the root")
 	f.BoolVar(&shortest, "shortest", false, "only the shortest way from the root")
+	a.salvageFlag(cmd)
 	return cmd
 }
 

@@ -46,6 +46,7 @@ object, with or without the @; reports and the other views print it.`,
 	v.flags(cmd)
 	v.pageFlags(cmd, 50)
 	cmd.Flags().StringVar(&order, "sort", byRetained, "order of the references: retained, self, name, file")
+	a.salvageFlag(cmd)
 	return cmd
 }
 

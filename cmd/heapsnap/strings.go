@@ -41,6 +41,7 @@ each other, that is less than the sum of what the others retain.`,
 	v.pageFlags(cmd, 20)
 	cmd.Flags().Uint64Var(&least, "min-bytes", 0, "only texts whose strings retain at least this many bytes")
 	cmd.Flags().StringVar(&order, "sort", byRetained, "order of the texts: retained, wasted")
+	a.salvageFlag(cmd)
 	return cmd
 }
 

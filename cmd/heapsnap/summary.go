@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -35,16 +37,32 @@ Statistics views. FILE may be compressed with gzip or zstd; - is stdin.`,
 		},
 	}
 	o.flags(cmd)
+	a.salvageFlag(cmd)
 	return cmd
 }
 
 // openSnapshot reads a snapshot and shows how far it is.
 func (a *app) openSnapshot(ctx context.Context, path string) (*heapsnap.Snapshot, error) {
 	line := a.progress()
-	defer line.clear()
-	return heapsnap.Open(ctx, path, heapsnap.Options{
+	s, err := heapsnap.Open(ctx, path, heapsnap.Options{
 		Progress: func(read int64) { line.show("reading %s: %s", path, report.FormatBytes(uint64(read))) },
+		Salvage:  a.salvage,
 	})
+	line.clear()
+	switch {
+	case err != nil && errors.Is(err, heapsnap.ErrTruncated) && !a.salvage:
+		err = fmt.Errorf("%w: --salvage opens it as far as it goes", err)
+	case err == nil && s.Salvaged() != nil:
+		for _, w := range s.Warnings() {
+			a.note("warning: %s", w)
+		}
+	}
+	return s, err
+}
+
+// salvageFlag adds --salvage to a command that reads snapshots.
+func (a *app) salvageFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.salvage, "salvage", false, "open a file that was cut short as far as it goes")
 }
 
 func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
