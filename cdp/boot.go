@@ -17,6 +17,12 @@ const bootSafe = 20
 // program may have replaced what says so.
 const bootWait = 5 * time.Second
 
+// BootedExpression is true once Node's own startup is done: its process object
+// then has argv, and a CommonJS program its main module; others have after a
+// second. It touches nothing that Node makes on first use: looking at
+// performance while Node 18 starts leaves the program without it for ever.
+const BootedExpression = "typeof process === 'object' && Array.isArray(process.argv) && (process.mainModule !== undefined || process.uptime() > 1)"
+
 // boot waits until an expression with the command line API is safe; after the
 // first time, and from Node 20, it does nothing.
 func (s *Session) boot(ctx context.Context) error {
@@ -28,8 +34,8 @@ func (s *Session) boot(ctx context.Context) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for done := false; !done; {
-		err := s.EvaluateBare(ctx, "performance.nodeTiming.bootstrapComplete > 0", &done)
-		var thrown *JSError // performance itself comes up during startup
+		err := s.EvaluateBare(ctx, BootedExpression, &done)
+		var thrown *JSError // what it asks for comes up during startup
 		if err != nil && !errors.As(err, &thrown) {
 			return err
 		}

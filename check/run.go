@@ -242,7 +242,7 @@ func (r *run) ready(ctx context.Context) error {
 	}
 	// Node answers before its own startup is done, with exceptions.
 	booted := func(ctx context.Context) (bool, error) {
-		return r.ask(ctx, "performance.nodeTiming.bootstrapComplete > 0 && typeof setImmediate === 'function'")
+		return r.ask(ctx, cdp.BootedExpression+" && typeof setImmediate === 'function'")
 	}
 	if err := r.poll(ctx, "Node.js did not finish its startup", booted); err != nil {
 		return err
