@@ -25,9 +25,13 @@ func (s *Snapshot) Summarize() *Summary {
 	s.namesOnce.Do(s.propagateDetached)
 	walked := make(chan *domWalk)
 	go func() { walked <- s.walkEssential() }()
+	// What a pass leaves behind is as large as a column: collected at once, the
+	// next pass takes its place.
 	s.shallowOnce.Do(s.transferShallowSizes)
+	runtime.GC()
 	sum.Bytes = s.Bytes()
 	s.distanceOnce.Do(s.computeDistances)
+	runtime.GC()
 	s.classOnce.Do(s.computeClasses)
 	all, of := s.shallowAggregates()
 	s.class, s.distance, s.place = nil, nil, nil
