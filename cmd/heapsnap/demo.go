@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,7 +33,8 @@ func newDemo(a *app) *cobra.Command {
 		Short: "Let a small program leak, and find the line",
 		Long: `Run one of the leaking programs that heapsnap comes with through rounds of
 load, take snapshots, and tell which line leaks; growth.svg and growth.png in
-the current folder show the growth. Without a NAME it is "listener".
+the current folder show the growth. Without a NAME it is "listener". Finding
+the leak is success: exit code 0.
 
 The programs:
 ` + demoList(),
@@ -103,7 +105,7 @@ func (c *demoCommand) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.show(r)
+	return c.show(r, f.Leaks() && !c.fixed)
 }
 
 // plots adds growth.svg and growth.png to what was asked for.
@@ -116,9 +118,17 @@ func (c *demoCommand) plots() {
 	}
 }
 
-func (c *demoCommand) show(r *report.Report) error {
+// show prints the report. A demo that finds the leak it is to find has done
+// what it should: that is success here, and findings for every other command.
+func (c *demoCommand) show(r *report.Report, leaks bool) error {
 	r.Command, r.Version = "demo", thisBuild().Version
 	err := c.out.report(r)
+	var verdict verdictError
+	if leaks && (err == nil || errors.As(err, &verdict)) {
+		if err = nil; r.Verdict != report.Leak {
+			err = verdictError(report.Inconclusive)
+		}
+	}
 	for _, f := range c.out.opened {
 		if f.done {
 			c.app.note("wrote %s", f.path)
@@ -210,5 +220,5 @@ func (c *demoCommand) recorded(ctx context.Context, f fixtures.Fixture) error {
 	for i := range r.Captures {
 		r.Captures[i].Name, r.Captures[i].NodeVersion = roundName(i), rec.NodeVersion
 	}
-	return c.show(r)
+	return c.show(r, true)
 }
