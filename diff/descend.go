@@ -118,7 +118,7 @@ func (c *comparison) entriesOf(n heapsnap.Node) []heapsnap.Node {
 // commonLabel is the name of n's reference to entries if there is only one.
 func (c *comparison) commonLabel(n heapsnap.Node, entries []heapsnap.Node) string {
 	if len(entries) != 1 {
-		return anyEntry
+		return AnyEntry
 	}
 	for e := range c.s.Edges(n) {
 		if c.s.To(e) == entries[0] {
@@ -128,5 +128,5 @@ func (c *comparison) commonLabel(n heapsnap.Node, entries []heapsnap.Node) strin
 			}
 		}
 	}
-	return anyEntry
+	return AnyEntry
 }

@@ -36,8 +36,9 @@ const (
 	rankCount    = 3
 )
 
-// label for references that are one of many: elements, entries, list hops.
-const anyEntry = "[x]"
+// AnyEntry is the label of references that are one of many: elements, entries,
+// list hops.
+const AnyEntry = "[x]"
 
 // maxNames is how many different property names a holder may use for
 // references to survivors before they count as keys of a dictionary.
@@ -125,7 +126,7 @@ func (c *comparison) addSeeds(refs []reference) {
 	for _, r := range refs {
 		if name, ok := c.edgeLabel(r); ok {
 			if dictionary {
-				name = anyEntry
+				name = AnyEntry
 			}
 			direct[r.to] = true
 			add(r, name)
@@ -135,7 +136,7 @@ func (c *comparison) addSeeds(refs []reference) {
 	for _, r := range refs {
 		if _, ok := c.edgeLabel(r); !ok && !direct[r.to] && !seen[r.to] {
 			seen[r.to] = true
-			add(r, anyEntry)
+			add(r, AnyEntry)
 		}
 	}
 	for _, sd := range order {

@@ -75,7 +75,7 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 	}
 	for i, h := range holders {
 		g := &GrowthSite{
-			Holder: h, Holders: []heapsnap.Node{h}, Label: anyEntry, Swelling: true, holderID: ids[i],
+			Holder: h, Holders: []heapsnap.Node{h}, Label: AnyEntry, Swelling: true, holderID: ids[i],
 			Count: make([]int, c.rounds), Bytes: make([]uint64, c.rounds), Entry: make([]int, c.rounds),
 		}
 		first, last := fillings[0][ids[i]], fillings[c.rounds][ids[i]]

@@ -49,10 +49,7 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if deepest == heapsnap.NoNode {
 		return nil
 	}
-	type link struct {
-		name string
-	}
-	links := map[link]int{}
+	links := map[string]int{} // variable -> how often it leads from a scope to the next
 	functions := map[heapsnap.Node]bool{}
 	var closures []heapsnap.Node
 	n := deepest
@@ -61,7 +58,7 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		if p.isContext(above) && p.d.Cohort(above) > 0 {
 			for e := range p.s.Edges(above) {
 				if p.s.To(e) == n && p.s.EdgeType(e) == heapsnap.ContextEdge {
-					links[link{p.s.EdgeName(e)}]++
+					links[p.s.EdgeName(e)]++
 				}
 			}
 		}
@@ -71,10 +68,10 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		}
 		n = above
 	}
-	var best link
-	for l, count := range links {
-		if count > links[best] || count == links[best] && l.name < best.name {
-			best = l
+	best := ""
+	for name, count := range links {
+		if count > links[best] || count == links[best] && name < best {
+			best = name
 		}
 	}
 	if links[best] < minLinks {
@@ -86,25 +83,25 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	}
 	c := &claim{
 		specific: content,
-		title:    fmt.Sprintf("each function keeps the one before it through its variable %q", best.name),
+		title:    fmt.Sprintf("each function keeps the one before it through its variable %q", best),
 		holder:   o,
 		node:     holder,
 		survivor: p.secondLink(closures),
-		identity: []string{o.Name, best.name},
+		identity: []string{o.Name, best},
 	}
 	for _, pl := range p.places(closures, "keeps the scope alive") {
 		c.where = append(c.where, pl.Location)
 	}
 	if len(c.where) > 0 {
-		c.where = append(c.where, p.declarations(c.where[0].File, best.name)...)
+		c.where = append(c.where, p.declarations(c.where[0].File, best)...)
 	}
 	c.where = append(c.where, p.addersOf(holder, g.Label, g.Entries)...)
 	c.where = compactLocations(c.where)
 	c.entries, c.unit = p.countFunctions(g, closures)
 	c.evidence = append(c.evidence,
-		fmt.Sprintf("a chain of %d scopes, each keeping the next through variable %q", links[best], best.name))
+		fmt.Sprintf("a chain of %d scopes, each keeping the next through variable %q", links[best], best))
 	c.fix = fmt.Sprintf("All functions written in one scope share its variables, also those they do not read. Take %q out of that scope: "+
-		"copy what is needed of it into another variable, set it to null when done, or move the function that is kept to a function of its own.", best.name)
+		"copy what is needed of it into another variable, set it to null when done, or move the function that is kept to a function of its own.", best)
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"heapsnap/diff"
 	"heapsnap/heapsnap"
 )
 
@@ -159,7 +160,7 @@ func (p *Pass) blockVariable(ctx heapsnap.Node, edge heapsnap.Edge, script strin
 }
 
 // anyEntry stands for one of many: elements, entries, list hops.
-const anyEntry = "[x]"
+const anyEntry = diff.AnyEntry
 
 // storageOwner returns the object that n is the storage of.
 func (p *Pass) storageOwner(n heapsnap.Node) heapsnap.Node {

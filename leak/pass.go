@@ -124,8 +124,7 @@ func (p *Pass) closures(nodes []heapsnap.Node) []heapsnap.Node {
 	return all
 }
 
-// holdersOf yields the strong references to n from objects that were there in
-// the first capture, with n's own storage skipped over.
+// holdersOf returns the strong references to n, in snapshot order.
 func (p *Pass) holdersOf(n heapsnap.Node) []heapsnap.Step {
 	var steps []heapsnap.Step
 	for from, e := range p.s.Retainers(n) {
