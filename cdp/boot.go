@@ -6,13 +6,6 @@ import (
 	"time"
 )
 
-// Node 18 deadlocks for good if an expression with the command line API (which
-// gives require) interrupts its startup: GetCLIOptions in src/node_options.cc
-// holds cli_options_mutex while it runs JavaScript, and installing require takes
-// the mutex again. Seen in 11 of 100 launches; in none of 150 with 20, 22, 24
-// and 26 each.
-const bootSafe = 20
-
 // bootWait is how long startup may take before it is taken for done: the
 // program may have replaced what says so.
 const bootWait = 5 * time.Second
@@ -23,10 +16,17 @@ const bootWait = 5 * time.Second
 // performance while Node 18 starts leaves the program without it for ever.
 const BootedExpression = "typeof process === 'object' && Array.isArray(process.argv) && (process.mainModule !== undefined || process.uptime() > 1)"
 
-// boot waits until an expression with the command line API is safe; after the
-// first time, and from Node 20, it does nothing.
+// boot waits until an expression with the command line API (which gives require)
+// is safe; after the first time it does nothing. What interrupts Node's startup:
+//
+//   - Node 18 may deadlock for good: GetCLIOptions in src/node_options.cc holds
+//     cli_options_mutex while it runs JavaScript, and installing require takes the
+//     mutex again. Seen in 11 of 100 launches.
+//   - Later lines may not have process.argv yet, or a builtin's own dependencies
+//     ("Class extends value undefined"). Seen with 20 on a busy machine, in 6 of
+//     100 launches.
 func (s *Session) boot(ctx context.Context) error {
-	if s.booted.Load() || s.target.Major() >= bootSafe {
+	if s.booted.Load() {
 		return nil
 	}
 	timeout := time.NewTimer(bootWait)
