@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test conformance nodes fmt-check vet lint recording clean
+.PHONY: build test conformance realworld nodes fmt-check vet lint recording clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -29,6 +29,15 @@ conformance: nodes
 	@rm -f .cache/conformance/table.txt
 	@go test -count=1 -tags conformance -timeout 1h ./internal/conformance; status=$$?; \
 	cat .cache/conformance/table.txt && exit $$status
+
+# heapsnap on programs that leak, or do not, through real npm packages (pinned in fixtures/realworld). Chosen ones:
+# make realworld ONLY=rxjs,ws HEAPSNAP_NODES=20,26; each clean program three times: HEAPSNAP_REPEAT=3.
+ONLY = all
+realworld: nodes
+	@command -v npm >/dev/null || { echo "realworld: npm has to be on PATH, it brings the packages"; exit 1; }
+	@rm -f .cache/realworld/table.txt
+	@HEAPSNAP_REALWORLD=$(ONLY) go test -count=1 -timeout 3h -run TestRealworld ./fixtures; status=$$?; \
+	cat .cache/realworld/table.txt && exit $$status
 
 fmt-check:
 	@unformatted=$$(gofmt -l */); \
