@@ -38,7 +38,7 @@ type Rule struct {
 
 // Rules returns all rules, by name.
 func Rules() []Rule {
-	rules := []Rule{cacheRule, closureRule, growthRule, listenerRule, timerRule}
+	rules := []Rule{cacheRule, closureRule, growthRule, listenerRule, promiseRule, timerRule}
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return rules
 }
@@ -48,7 +48,8 @@ const (
 	fallback  = 1 // any growth
 	container = 2 // a collection of the language
 	content   = 3 // a collection, and what is in it matters more
-	mechanism = 4 // a mechanism of Node with its own way to let go
+	special   = 4 // a collection of things that have a way of their own to let go
+	mechanism = 5 // a mechanism of Node with its own way to let go
 )
 
 // A claim is a rule's explanation of a site through one holder.
