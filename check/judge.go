@@ -137,6 +137,11 @@ func Describe(s *heapsnap.Snapshot, path string) report.Capture {
 	return describe(path, s.Mode().String(), s.NodeCount(), s.Bytes())
 }
 
+// DescribeSummary is Describe where a summary is all there is.
+func DescribeSummary(sum *heapsnap.Summary, path string) report.Capture {
+	return describe(path, sum.Mode.String(), sum.Nodes, sum.Bytes)
+}
+
 func describe(path, mode string, objects int, bytes uint64) report.Capture {
 	c := report.Capture{Name: path, Mode: mode, Objects: objects, Bytes: bytes}
 	m, err := cdp.ReadMeta(path)

@@ -180,6 +180,9 @@ func (m *shapeMatcher) className(properties string) string {
 
 // Bytes returns the sum of all self sizes.
 func (s *Snapshot) Bytes() uint64 {
+	if s.index != nil && s.index.file != nil {
+		return s.index.facts.Bytes
+	}
 	s.shallowOnce.Do(s.transferShallowSizes)
 	var sum uint64
 	for i := range s.nodeType {

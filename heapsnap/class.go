@@ -24,6 +24,9 @@ func (s *Snapshot) classOf(n Node) uint32 {
 
 // computeClasses is HS:2392-2440 and, for plain objects, HS:2773-3010.
 func (s *Snapshot) computeClasses() {
+	if s.load(groupClasses) {
+		return
+	}
 	s.namesOnce.Do(s.propagateDetached)
 	s.class = make([]uint32, s.NodeCount())
 	fixed := map[string]uint32{}

@@ -18,6 +18,9 @@ func (s *Snapshot) Distance(n Node) int {
 }
 
 func (s *Snapshot) computeDistances() {
+	if s.load(groupDistances) {
+		return
+	}
 	n := s.NodeCount()
 	d := make([]int32, n)
 	for i := range d {

@@ -41,6 +41,9 @@ func (s *Snapshot) Dominated(n Node) iter.Seq[Node] {
 }
 
 func (s *Snapshot) computeDominated() {
+	if s.load(groupDominated) {
+		return
+	}
 	s.domOnce.Do(s.computeDominators)
 	n := len(s.dom)
 	first := make([]uint32, n+1)
@@ -77,6 +80,9 @@ func (s *Snapshot) computeDominated() {
 //  2. What is left then (cycles that nothing reaches) are children of the root
 //     too, but what they refer to does not count.
 func (s *Snapshot) computeDominators() {
+	if s.load(groupDominators) {
+		return
+	}
 	walked := make(chan *domWalk)
 	go func() { walked <- s.walkEssential() }()
 	s.shallowOnce.Do(s.transferShallowSizes)

@@ -26,8 +26,18 @@ type DuplicateStrings struct {
 // DuplicateStrings returns the strings that are in the heap more than once, by
 // retained size, largest first: DevTools' getDuplicateStrings, HS:1421. Ropes
 // count as strings, but not those that V8 has flattened; strings of no size
-// are numbers and the like, not strings of the program.
+// are numbers and the like, not strings of the program. The slice is the
+// snapshot's own.
 func (s *Snapshot) DuplicateStrings() []DuplicateStrings {
+	s.duplicatesOnce.Do(func() {
+		if !s.loadDuplicates() {
+			s.duplicates = s.findDuplicates()
+		}
+	})
+	return s.duplicates
+}
+
+func (s *Snapshot) findDuplicates() []DuplicateStrings {
 	s.domOnce.Do(s.computeDominators)
 	const none = ^uint32(0)
 	type group struct {

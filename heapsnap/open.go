@@ -16,8 +16,18 @@ import (
 // not at all, as its first bytes tell; "-" is standard input. Errors begin
 // with the path.
 func Open(ctx context.Context, path string, opts Options) (*Snapshot, error) {
+	ix := opts.indexes(path)
+	if ix != nil {
+		if of, ok := ix.find(ctx, path); ok {
+			if x := ix.open(of.key, graphKind); x != nil {
+				if s := x.snapshot(ix, of); s != nil {
+					return s, nil
+				}
+			}
+		}
+	}
 	var s *Snapshot
-	err := withFile(path, func(r io.Reader, size int64) (err error) {
+	of, err := withFile(path, ix, func(r io.Reader, size int64) (err error) {
 		if opts.Size == 0 {
 			opts.Size = size
 		}
@@ -27,13 +37,16 @@ func Open(ctx context.Context, path string, opts Options) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if of != (origin{}) {
+		s.index = &indexed{store: ix, origin: of}
+	}
 	return s, nil
 }
 
 // OpenIdentities is [ReadIdentities] for a file, with the rules of [Open].
 func OpenIdentities(ctx context.Context, path string, opts Options) (*Identities, error) {
 	var ids *Identities
-	err := withFile(path, func(r io.Reader, size int64) (err error) {
+	_, err := withFile(path, nil, func(r io.Reader, size int64) (err error) {
 		if opts.Size == 0 {
 			opts.Size = size
 		}
@@ -47,44 +60,59 @@ func OpenIdentities(ctx context.Context, path string, opts Options) (*Identities
 }
 
 // withFile calls read with the uncompressed text of a file and its size, 0 if
-// that is not known.
-func withFile(path string, read func(r io.Reader, size int64) error) error {
+// that is not known. With ix it returns where the text came from, if that is a
+// file that an index can be kept of.
+func withFile(path string, ix *Indexes, read func(r io.Reader, size int64) error) (origin, error) {
 	f := os.Stdin
 	if path != "-" {
 		var err error
 		if f, err = os.Open(path); err != nil {
-			return err // os.PathError has the path
+			return origin{}, err // os.PathError has the path
 		}
 		defer f.Close()
 	}
 	var size int64
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return origin{}, err
 	}
 	if info.IsDir() {
-		return fmt.Errorf("%s: is a directory: name a .heapsnapshot file", path)
+		return origin{}, fmt.Errorf("%s: is a directory: name a .heapsnapshot file", path)
 	}
+	var (
+		w *watch
+		t io.Reader = f
+	)
 	if info.Mode().IsRegular() {
 		if size = info.Size(); size == 0 {
-			return fmt.Errorf("%s: %w", path, truncated("header", 0, "a heap snapshot"))
+			return origin{}, fmt.Errorf("%s: %w", path, truncated("header", 0, "a heap snapshot"))
+		}
+		if ix != nil {
+			w = ix.watched(f, info)
+			t = w
 		}
 	}
-	r, compressed, err := Decompress(f)
+	r, compressed, err := Decompress(t)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return origin{}, fmt.Errorf("%s: %w", path, err)
 	}
-	defer r.Close()
 	if compressed {
 		size = 0
 	}
-	if err := read(r, size); err != nil {
+	err = read(r, size)
+	r.Close() // whatever it says: what was asked for is read
+	if err != nil {
 		if compressed && errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w: %w", err, truncated("compressed data", info.Size(), "the rest of it"))
 		}
-		return fmt.Errorf("%s: %w", path, err)
+		return origin{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return nil
+	if w != nil {
+		if of, ok := w.origin(); ok {
+			return of, nil
+		}
+	}
+	return origin{}, nil
 }
 
 // Decompress returns a reader of r's uncompressed text and whether r is

@@ -21,6 +21,9 @@ type Options struct {
 	// Salvage reads an input that ends too early as far as it goes, see
 	// [Snapshot.Salvaged]. [Populations] knows nothing of it.
 	Salvage bool
+	// Indexes is where [Open] and [OpenSummary] look for what was kept of the
+	// file, nil for nowhere. Not for standard input and not with Salvage.
+	Indexes *Indexes
 }
 
 // minRowBytes is the least a row can take in the file: a digit and a comma per

@@ -73,6 +73,25 @@ func (s *Snapshot) Paths(cost func(from Node, e Edge) int) *PathTree {
 	}
 }
 
+// KeptPaths is [Snapshot.Paths] with a cost that has a name: the ways are found
+// once, and with an index once for all commands. One name is one cost, in every
+// run of the program.
+func (s *Snapshot) KeptPaths(name string, cost func(from Node, e Edge) int) *PathTree {
+	s.keptMu.Lock()
+	defer s.keptMu.Unlock()
+	t := s.kept[name]
+	if t == nil {
+		if t = s.loadPaths(name); t == nil {
+			t = s.Paths(cost)
+		}
+		if s.kept == nil {
+			s.kept = map[string]*PathTree{}
+		}
+		s.kept[name] = t
+	}
+	return t
+}
+
 // To returns the way from the root to n, or nil if the walk did not reach it.
 func (t *PathTree) To(n Node) []Step {
 	var steps []Step

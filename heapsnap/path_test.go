@@ -110,3 +110,26 @@ func TestRetainers(t *testing.T) {
 		t.Errorf("RetainerCount(root) = %d", s.RetainerCount(s.Root()))
 	}
 }
+
+// Every reference knows whose it is, whatever stands between: nodes without
+// references, and nodes with more than share an entry of the source column.
+func TestSourceOfEdges(t *testing.T) {
+	for _, most := range []int{1, 3, 200} {
+		s := mustRead(t, shapeGraph(1000, func(i int, to func(int)) {
+			if i%7 == 0 || i > 500 && i < 900 {
+				return
+			}
+			for k := range i % (most + 1) {
+				to(k)
+			}
+		}))
+		s.computeRetainers()
+		for i := range s.NodeCount() {
+			for e := range s.Edges(Node(i)) {
+				if got := s.from(e); got != Node(i) {
+					t.Fatalf("from(%d) = %d, want %d", e, got, i)
+				}
+			}
+		}
+	}
+}

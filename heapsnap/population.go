@@ -70,7 +70,7 @@ func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options)
 
 // OpenPopulations is [Populations] for a file, with the rules of [Open].
 func OpenPopulations(ctx context.Context, path string, ids []ObjectID, opts Options) (found map[ObjectID]Filling, err error) {
-	err = withFile(path, func(r io.Reader, size int64) (err error) {
+	_, err = withFile(path, nil, func(r io.Reader, size int64) (err error) {
 		if opts.Size == 0 {
 			opts.Size = size
 		}

@@ -1,14 +1,17 @@
 package heapsnap
 
-import "iter"
+import (
+	"iter"
+	"sort"
+)
 
 // Retainers yields the references to n with their sources, in snapshot order,
 // weak ones included.
 func (s *Snapshot) Retainers(n Node) iter.Seq2[Node, Edge] {
 	s.retainersOnce.Do(s.computeRetainers)
 	return func(yield func(Node, Edge) bool) {
-		for i := s.firstRetainer[n]; i < s.firstRetainer[n+1]; i++ {
-			if !yield(s.edgeFrom[i], s.retainerEdge[i]) {
+		for _, e := range s.retainerEdge[s.firstRetainer[n]:s.firstRetainer[n+1]] {
+			if !yield(s.from(e), e) {
 				return
 			}
 		}
@@ -21,8 +24,28 @@ func (s *Snapshot) RetainerCount(n Node) int {
 	return int(s.firstRetainer[n+1] - s.firstRetainer[n])
 }
 
+// sourceStep is how many edges share an entry of Snapshot.source. A column of
+// every edge's source would be as large as the retainers themselves, and is
+// asked for a few of them.
+const sourceStep = 64
+
+// from returns the node that has e. It needs computeRetainers.
+func (s *Snapshot) from(e Edge) Node {
+	lo := s.source[e/sourceStep]
+	hi := Node(s.NodeCount() - 1)
+	if next := int(e/sourceStep) + 1; next < len(s.source) {
+		hi = s.source[next]
+	}
+	// The last node whose edges begin at e or before: those between that begin
+	// there too have none.
+	return lo + Node(sort.Search(int(hi-lo), func(i int) bool { return s.firstEdge[lo+Node(i)+1] > uint32(e) }))
+}
+
 // computeRetainers turns the edges round: count, prefix sum, fill.
 func (s *Snapshot) computeRetainers() {
+	if s.load(groupRetainers) {
+		return
+	}
 	n := s.NodeCount()
 	first := make([]uint32, n+1)
 	for _, to := range s.edgeTo {
@@ -31,17 +54,20 @@ func (s *Snapshot) computeRetainers() {
 	for i := range n {
 		first[i+1] += first[i]
 	}
-	next := make([]uint32, n)
-	copy(next, first)
 	s.retainerEdge = make([]Edge, len(s.edgeTo))
-	s.edgeFrom = make([]Node, len(s.edgeTo))
+	s.source = make([]Node, (len(s.edgeTo)+sourceStep-1)/sourceStep)
 	for from := range n {
 		for e := s.firstEdge[from]; e < s.firstEdge[from+1]; e++ {
 			to := s.edgeTo[e]
-			s.retainerEdge[next[to]] = Edge(e)
-			s.edgeFrom[next[to]] = Node(from)
-			next[to]++
+			s.retainerEdge[first[to]] = Edge(e)
+			first[to]++
+			if e%sourceStep == 0 {
+				s.source[e/sourceStep] = Node(from)
+			}
 		}
 	}
+	// Every first has moved to where the next one began.
+	copy(first[1:], first)
+	first[0] = 0
 	s.firstRetainer = first
 }

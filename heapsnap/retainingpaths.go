@@ -86,7 +86,8 @@ func (w *retainingWalk) forest(n Node, depth int) []RetainingEdge {
 	var refs []RetainingEdge
 	// DevTools has the retainers of a node in descending order of edges.
 	for i := s.firstRetainer[n+1]; i > s.firstRetainer[n]; i-- {
-		from, e := s.edgeFrom[i-1], s.retainerEdge[i-1]
+		e := s.retainerEdge[i-1]
+		from := s.from(e)
 		if s.edgeType[e] == WeakEdge || s.distance[from] < 0 {
 			continue
 		}

@@ -29,6 +29,7 @@ type Snapshot struct {
 
 	root               Node
 	salvaged           *Salvaged // nil if the file is whole
+	index              *indexed  // nil without one
 	extraNative        uint64
 	allocationTracking bool
 	allocation         *allocation // nil if the file has neither samples nor traces
@@ -51,7 +52,7 @@ type Snapshot struct {
 	retainersOnce sync.Once
 	firstRetainer []uint32 // node -> its first entry in retainerEdge
 	retainerEdge  []Edge   // references to n, in file order: firstRetainer[n]:firstRetainer[n+1]
-	edgeFrom      []Node   // parallel to retainerEdge: the edge's source
+	source        []Node   // edge / sourceStep -> the node that has the first of those edges, see from
 
 	domOnce  sync.Once
 	dom      []Node   // node -> immediate dominator; the root's is itself
@@ -70,6 +71,12 @@ type Snapshot struct {
 	classOnce sync.Once
 	class     []uint32 // node -> string or extra string
 	shapes    []shape  // inferred interfaces, most frequent first
+
+	duplicatesOnce sync.Once
+	duplicates     []DuplicateStrings
+
+	keptMu sync.Mutex
+	kept   map[string]*PathTree // see KeptPaths
 
 	scriptsOnce sync.Once
 	scripts     map[uint32]string
@@ -205,6 +212,9 @@ func (m Mode) String() string {
 // missing when internals are exposed, and "smi number" nodes exist only with
 // captureNumericValue (Node 20 to 26).
 func (s *Snapshot) Mode() Mode {
+	if s.index != nil && s.index.file != nil {
+		return s.index.facts.Mode
+	}
 	m := Mode{Internals: !s.userRoots}
 	for i, t := range s.nodeType {
 		if t == Number && s.tags[s.nodeName[i]] == tagSmi {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // stringTable keeps the strings as they stand in the file, one after the other
@@ -25,11 +24,8 @@ func (t *stringTable) raw(i uint32) []byte { return t.text[t.start[i]:t.start[i+
 // use for them, so that different strings stay different.
 func (t *stringTable) at(i uint32) string {
 	raw := t.raw(i)
-	if len(raw) == 0 {
-		return ""
-	}
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return unsafe.String(&raw[0], len(raw))
+		return textOf(raw)
 	}
 	return string(unescape(raw))
 }

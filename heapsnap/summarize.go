@@ -14,6 +14,7 @@ type Summary struct {
 	Statistics Statistics
 	Classes    []Aggregate // by retained size, largest first
 	Warnings   []string
+	Salvaged   *Salvaged // nil if the file is whole
 }
 
 // Summarize returns the summary of s and uses s up: nothing may be asked of it
@@ -21,7 +22,7 @@ type Summary struct {
 // cores, and less memory, as it gives every column back when it has seen the
 // last of it.
 func (s *Snapshot) Summarize() *Summary {
-	sum := &Summary{Nodes: s.NodeCount(), Edges: s.EdgeCount(), Mode: s.Mode(), Warnings: s.Warnings()}
+	sum := &Summary{Nodes: s.NodeCount(), Edges: s.EdgeCount(), Mode: s.Mode(), Warnings: s.Warnings(), Salvaged: s.salvaged}
 	s.namesOnce.Do(s.propagateDetached)
 	walked := make(chan *domWalk)
 	go func() { walked <- s.walkEssential() }()

@@ -25,7 +25,7 @@ dominators up to the root. Freeing an object frees everything it dominates.`,
 	}
 	v.flags(cmd)
 	v.pageFlags(cmd, 50)
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 

@@ -95,7 +95,7 @@ exact: one object a line with the columns as keys, null for what is missing.`,
 	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON))
 	flags.StringVarP(&path, "output", "o", "-", "write to this `FILE`, compressed if it ends in .gz or .zst; - is stdout")
 	_ = cmd.RegisterFlagCompletionFunc("table", cobra.FixedCompletions(tableNames(), cobra.ShellCompDirectiveNoFileComp))
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 
@@ -125,10 +125,13 @@ func (a *app) export(ctx context.Context, snapshot string, t table, f report.For
 	if err := compressed.Close(); err != nil {
 		return err
 	}
-	if file == nil {
-		return nil
+	if file != nil {
+		if err := file.complete(); err != nil {
+			return err
+		}
 	}
-	return file.complete()
+	a.keepIndex(ctx, s)
+	return nil
 }
 
 // writeTable writes all rows of t, and looks at times whether it is to stop.

@@ -46,7 +46,7 @@ catch-all tables last, because they explain nothing.`,
 	f.IntVar(&limits.Nodes, "nodes", 5000, "objects to look at, at most")
 	f.IntVar(&limits.Siblings, "siblings", 100, "retainers of one object to follow, the nearest to the root")
 	f.BoolVar(&shortest, "shortest", false, "only the shortest way from the root")
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 
@@ -105,10 +105,10 @@ func rootReference(s *heapsnap.Snapshot, end heapsnap.Node) *report.Reference {
 }
 
 func shortestPath(s *heapsnap.Snapshot, n heapsnap.Node) []report.PathStep {
-	steps := s.Paths(func(from heapsnap.Node, e heapsnap.Edge) int { return detour(s, from, e) }).To(n)
+	steps := s.KeptPaths("detours last", func(from heapsnap.Node, e heapsnap.Edge) int { return detour(s, from, e) }).To(n)
 	if steps == nil && n != s.Root() {
 		// Not over strong references: better this way than none.
-		if steps = s.Paths(nil).To(n); steps == nil {
+		if steps = s.KeptPaths("any", nil).To(n); steps == nil {
 			return nil
 		}
 	}

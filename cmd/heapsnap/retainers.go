@@ -29,7 +29,7 @@ weak is reached from the root. See also heapsnap paths.`,
 	v.flags(cmd)
 	v.pageFlags(cmd, 50)
 	cmd.Flags().BoolVar(&weak, "weak", false, "also weak references, which do not keep the object alive")
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 

@@ -28,6 +28,7 @@ type app struct {
 	quiet   bool
 	timeout time.Duration
 	salvage bool // of the commands that have the flag
+	noIndex bool // of the commands that have the flag
 }
 
 func newApp(in, out, errs *os.File) *app {

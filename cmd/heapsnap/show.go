@@ -46,7 +46,7 @@ object, with or without the @; reports and the other views print it.`,
 	v.flags(cmd)
 	v.pageFlags(cmd, 50)
 	cmd.Flags().StringVar(&order, "sort", byRetained, "order of the references: retained, self, name, file")
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 
@@ -158,7 +158,11 @@ func (v *view) run(cmd *cobra.Command, args []string, look func(*heapsnap.Snapsh
 		}
 		return usagef("%s has no object @%d: its ids are from @%d to @%d", args[0], id, least, most)
 	}
-	return v.show(look(s, n, viewHead(s, cmd.Name(), args[0])))
+	if err := v.show(look(s, n, viewHead(s, cmd.Name(), args[0]))); err != nil {
+		return err
+	}
+	v.app.keepIndex(cmd.Context(), s)
+	return nil
 }
 
 func (v *view) show(shown report.View) error {

@@ -34,14 +34,18 @@ each other, that is less than the sum of what the others retain.`,
 			if err != nil {
 				return err
 			}
-			return v.show(v.duplicates(s, viewHead(s, cmd.Name(), args[0]), least, order))
+			if err := v.show(v.duplicates(s, viewHead(s, cmd.Name(), args[0]), least, order)); err != nil {
+				return err
+			}
+			a.keepIndex(cmd.Context(), s)
+			return nil
 		},
 	}
 	v.flags(cmd)
 	v.pageFlags(cmd, 20)
 	cmd.Flags().Uint64Var(&least, "min-bytes", 0, "only texts whose strings retain at least this many bytes")
 	cmd.Flags().StringVar(&order, "sort", byRetained, "order of the texts: retained, wasted")
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 

@@ -26,53 +26,92 @@ Statistics views. FILE may be compressed with gzip or zstd; - is stdin.`,
 			if err := o.open(report.Text, report.JSON); err != nil {
 				return err
 			}
-			s, err := a.openSnapshot(cmd.Context(), args[0])
+			got, err := a.openSummary(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			sum := summarize(s, args[0])
+			sum := summarize(got, args[0])
 			return o.write(func(w io.Writer, f report.Format, opts report.Options) error {
 				return report.WriteSummary(w, sum, f, opts)
 			})
 		},
 	}
 	o.flags(cmd)
-	a.salvageFlag(cmd)
+	a.fileFlags(cmd)
 	return cmd
 }
 
-// openSnapshot reads a snapshot and shows how far it is.
+// openSnapshot reads a snapshot and shows how far it is. What it returns is for
+// keepIndex when the answer is out.
 func (a *app) openSnapshot(ctx context.Context, path string) (*heapsnap.Snapshot, error) {
-	line := a.progress()
-	s, err := heapsnap.Open(ctx, path, heapsnap.Options{
-		Progress: func(read int64) { line.show("reading %s: %s", path, report.FormatBytes(uint64(read))) },
-		Salvage:  a.salvage,
-	})
-	line.clear()
-	switch {
-	case err != nil && errors.Is(err, heapsnap.ErrTruncated) && !a.salvage:
-		err = fmt.Errorf("%w: --salvage opens it as far as it goes", err)
-	case err == nil && s.Salvaged() != nil:
-		for _, w := range s.Warnings() {
-			a.note("warning: %s", w)
-		}
+	s, err := opened(a, path, func(opts heapsnap.Options) (*heapsnap.Snapshot, error) { return heapsnap.Open(ctx, path, opts) })
+	if err == nil && s.Salvaged() != nil {
+		a.warn(s.Warnings())
 	}
 	return s, err
 }
 
-// salvageFlag adds --salvage to a command that reads snapshots.
+func (a *app) openSummary(ctx context.Context, path string) (*heapsnap.Summary, error) {
+	sum, err := opened(a, path, func(opts heapsnap.Options) (*heapsnap.Summary, error) {
+		return heapsnap.OpenSummary(ctx, path, opts)
+	})
+	if err == nil && sum.Salvaged != nil {
+		a.warn(sum.Warnings)
+	}
+	return sum, err
+}
+
+// opened calls open with the options that the flags ask for.
+func opened[T any](a *app, path string, open func(heapsnap.Options) (T, error)) (T, error) {
+	line := a.progress()
+	opts := heapsnap.Options{
+		Progress: func(read int64) { line.show("reading %s: %s", path, report.FormatBytes(uint64(read))) },
+		Salvage:  a.salvage,
+	}
+	if !a.noIndex {
+		opts.Indexes, _ = heapsnap.UserIndexes() // no folder, no index
+	}
+	got, err := open(opts)
+	line.clear()
+	if err != nil && errors.Is(err, heapsnap.ErrTruncated) && !a.salvage {
+		err = fmt.Errorf("%w: --salvage opens it as far as it goes", err)
+	}
+	return got, err
+}
+
+func (a *app) warn(warnings []string) {
+	for _, w := range warnings {
+		a.note("warning: %s", w)
+	}
+}
+
+// keepIndex leaves the next command what this one has computed. The answer is
+// out by then: neither an error here nor an interruption changes how the
+// command ends.
+func (a *app) keepIndex(ctx context.Context, s *heapsnap.Snapshot) {
+	if a.noIndex {
+		return
+	}
+	_ = s.WriteIndex(ctx)
+}
+
+// fileFlags adds --salvage and --no-index to a command that reads a snapshot.
+func (a *app) fileFlags(cmd *cobra.Command) {
+	a.salvageFlag(cmd)
+	cmd.Flags().BoolVar(&a.noIndex, "no-index", false, "keep nothing of the file for the next command, and use nothing kept")
+}
+
+// salvageFlag adds --salvage.
 func (a *app) salvageFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.salvage, "salvage", false, "open a file that was cut short as far as it goes")
 }
 
-func summarize(s *heapsnap.Snapshot, path string) *report.Summary {
-	capture := check.Describe(s, path) // before s is used up
-	got := s.Summarize()
+func summarize(got *heapsnap.Summary, path string) *report.Summary {
 	st := got.Statistics
 	sum := &report.Summary{
 		Command: "summary",
 		Version: thisBuild().Version,
-		Capture: capture,
+		Capture: check.DescribeSummary(got, path),
 		Nodes:   got.Nodes,
 		Edges:   got.Edges,
 		Total:   st.Total,
