@@ -305,7 +305,19 @@ func TestCompare(t *testing.T) {
 		{"native objects that only V8's roots hold have an age of their own", `
 @7 object "App"
 @90002+2*i i<60 +1+i/20 native "Handle" 16
-`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 Handle: 20 20 20, entries 20 20 20\n"},
+		{"V8's roots hold each class for a reason of its own", `
+@7 object "App"
+@90001+2*i i<60 +1+i/20 object "Wrap" 16: property data -> @92002+2*i
+@90002+2*i i<30 +1+i/10 native "Handle" 16
+@92002+2*i i<60 +1+i/20 object "Data" 16
+`, "leak @9 Wrap: 40 40 40, entries 20 20 20\nleak @9 Handle: 10 10 10, entries 10 10 10\n"},
+		{"but classes that hold the same are one", `
+@7 object "App"
+@90001+2*i i<60 +1+i/20 object "Wrap" 16: property data -> @92002+2*i
+@90002+2*i i<60 +1+i/20 native "Handle" 16: property data -> @92002+2*i
+@92002+2*i i<60 +1+i/20 object "Data" 16
+`, "leak @9 Wrap: 60 60 60, entries 40 40 40\n"},
 		{"V8's roots are named last", `
 @7 object "App": element j -> @90001+2*j j<60
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
@@ -319,11 +331,11 @@ func TestCompare(t *testing.T) {
 		{"and alone if nobody else is there", `
 @7 object "App"
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
-`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 Wrap: 20 20 20, entries 20 20 20\n"},
 		{"weak references hold nothing", `
 @7 object "App": weak j -> @90001+2*j j<60
 @90001+2*i i<60 +1+i/20 object "Wrap" 16
-`, "leak @9 [x]: 20 20 20, entries 20 20 20\n"},
+`, "leak @9 Wrap: 20 20 20, entries 20 20 20\n"},
 		{"code and feedback of a function are named behind objects", `
 @7 object "App": property f -> @13, element j -> @1001+j/10*1000+2*(j%10) j<30
 @13 closure "f": internal shared -> @15

@@ -102,7 +102,15 @@ func (c *comparison) rankOf(from, owner heapsnap.Node) uint8 {
 
 // addSeeds divides the references of one owner by label. An element reached
 // both directly and through the elements' storage counts once.
+//
+// V8's roots hold what has nothing to do with each other, as every open socket
+// and every worker is among the global handles: their references are divided
+// by the class of what they hold.
 func (c *comparison) addSeeds(refs []reference) {
+	if c.s.Type(refs[0].owner) == heapsnap.Synthetic {
+		c.addRootSeeds(refs)
+		return
+	}
 	names := map[string]bool{}
 	for _, r := range refs {
 		if name, ok := c.edgeLabel(r); ok {
@@ -141,6 +149,25 @@ func (c *comparison) addSeeds(refs []reference) {
 	}
 	for _, sd := range order {
 		c.seeds = append(c.seeds, *sd)
+	}
+}
+
+func (c *comparison) addRootSeeds(refs []reference) {
+	byClass := map[string]int{} // class -> index into seeds
+	seen := map[heapsnap.Node]bool{}
+	for _, r := range refs {
+		if seen[r.to] {
+			continue
+		}
+		seen[r.to] = true
+		class := c.s.ClassName(r.to)
+		at, ok := byClass[class]
+		if !ok {
+			at = len(c.seeds)
+			byClass[class] = at
+			c.seeds = append(c.seeds, seed{holder: r.owner, label: class, rank: r.rank})
+		}
+		c.seeds[at].refs = append(c.seeds[at].refs, r)
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *comparison) group() {
 	c.climbLinks(u)
 	for pair, n := range shared {
 		a, b := pair[0], pair[1]
-		if c.seeds[a].holder == c.seeds[b].holder || 2*n >= max(total[a], total[b]) {
+		if c.seeds[a].holder == c.seeds[b].holder && c.s.Type(c.seeds[a].holder) != heapsnap.Synthetic || 2*n >= max(total[a], total[b]) {
 			u.join(a, b)
 		}
 	}

@@ -2,6 +2,7 @@ package leak
 
 import (
 	"fmt"
+	"strings"
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
@@ -46,6 +47,8 @@ func explainGrowth(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		c.title = fmt.Sprintf("variable %q keeps more and more %s", label, what)
 		c.holder.Name = fmt.Sprintf("variable %q in %s", label, shortScript(p.contextScript(holder)))
 		c.identity[0] = c.holder.Name
+	case p.s.Type(holder) == heapsnap.Synthetic:
+		c.title = fmt.Sprintf("more and more %s are held by nothing but V8's and Node's own %s", what, strings.Trim(p.class(holder), "()"))
 	case label == anyEntry:
 		c.title = fmt.Sprintf("%s keeps more and more %s", o.Name, what)
 	default:

@@ -38,7 +38,17 @@ type Rule struct {
 
 // Rules returns all rules, by name.
 func Rules() []Rule {
-	rules := []Rule{cacheRule, closureRule, growthRule, listenerRule, promiseRule, timerRule}
+	rules := []Rule{
+		cacheRule,
+		childProcessRule,
+		closureRule,
+		growthRule,
+		listenerRule,
+		promiseRule,
+		socketRule,
+		timerRule,
+		workerRule,
+	}
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return rules
 }
@@ -86,6 +96,8 @@ type Finding struct {
 	Evidence    []string
 	Fix         string
 	Fingerprint string
+
+	resource bool // something of the operating system that must be closed
 }
 
 // An Object is a heap object in words.
@@ -133,7 +145,7 @@ func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
 		}
 		findings = append(findings, p.explain(g))
 	}
-	return findings, nil
+	return p.withoutConsequences(findings), nil
 }
 
 // explain asks all rules about all holders of a site. The most specific claim
@@ -168,6 +180,7 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 	f := Finding{
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
+		resource: c.specific == resource,
 	}
 	if f.Entries == nil || slices.Contains(f.Entries, 0) && !slices.Contains(g.Count, 0) {
 		// What is counted is made anew while what hangs on it stays, as a timer

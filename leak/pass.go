@@ -18,6 +18,8 @@ type Pass struct {
 	paths *heapsnap.PathTree
 	texts map[string][]byte  // script -> its text, nil if it cannot be had
 	files map[string]*source // script -> the same as tokens
+
+	opened map[*diff.GrowthSite][]handle // see openHandles
 }
 
 func newPass(d *diff.Diff, opts Options) *Pass {

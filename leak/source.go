@@ -38,6 +38,9 @@ type source struct {
 	lines  []int // offset of each line's first byte
 	tokens []token
 	parens []int // see push
+
+	bound  map[string]binding // see bindings
+	bodies []int              // see bodyAround
 }
 
 type token struct {

@@ -1,0 +1,235 @@
+package leak
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tdewolff/parse/v2/js"
+)
+
+// A binding is what a name in a script stands for: a module of Node's, or
+// something that it exports.
+type binding struct {
+	module string // without "node:"
+	export string // "" for all of it
+}
+
+// bindings reads off a script what its names stand for: `const net =
+// require('node:net')`, `const { connect: dial } = require('net')`, `import
+// { Worker } from 'worker_threads'`, and what compilers make of these.
+func (src *source) bindings() map[string]binding {
+	if src.bound != nil {
+		return src.bound
+	}
+	src.bound = map[string]binding{}
+	for i, t := range src.tokens {
+		if t.kind != js.StringToken {
+			continue
+		}
+		module := strings.TrimPrefix(strings.Trim(t.text, `'"`), "node:")
+		switch {
+		case src.at(i-1) == "(" && (src.at(i-2) == "require" || src.at(i-2) == "import" || src.at(i-2) == "getBuiltinModule") && src.at(i+1) == ")":
+			export := ""
+			if src.at(i+2) == "." {
+				export = src.at(i + 3)
+			}
+			// Back over __importStar(, await and the like to the assignment.
+			k := i - 3
+			for k > 0 && k > i-10 && src.at(k) != "=" {
+				k--
+			}
+			if src.at(k) == "=" {
+				src.bind(k-1, module, export)
+			}
+		case src.at(i-1) == "from":
+			k := i - 2
+			switch {
+			case src.at(k) == "}":
+				src.bind(k, module, "")
+			case src.at(k-1) == "as": // * as net
+				src.bound[src.at(k)] = binding{module, ""}
+			default:
+				src.bound[src.at(k)] = binding{module, ""}
+			}
+			if src.at(k) == "}" { // import net, { connect } from 'net'
+				if open := src.tokens[k].match; open > 1 && src.at(open-1) == "," {
+					src.bound[src.at(open-2)] = binding{module, ""}
+				}
+			}
+		}
+	}
+	return src.bound
+}
+
+// bind notes what the pattern that ends at token k stands for.
+func (src *source) bind(k int, module, export string) {
+	if src.at(k) != "}" {
+		if k >= 0 && js.IsIdentifierName(src.tokens[k].kind) {
+			src.bound[src.at(k)] = binding{module, export}
+		}
+		return
+	}
+	open := src.tokens[k].match
+	for i := open + 1; i < k && open >= 0; i++ {
+		name := src.at(i)
+		if !js.IsIdentifierName(src.tokens[i].kind) || src.at(i-1) != "{" && src.at(i-1) != "," {
+			continue
+		}
+		local := name
+		if next := src.at(i + 1); next == ":" || next == "as" {
+			local = src.at(i + 2)
+		}
+		src.bound[local] = binding{module, name}
+	}
+}
+
+func (src *source) at(i int) string {
+	if i < 0 || i >= len(src.tokens) {
+		return ""
+	}
+	return src.tokens[i].text
+}
+
+// callee says which function of which module the call opening at open calls:
+// "net.connect", ".fetch" for a global, or "".
+func (src *source) callee(open int) (name string, at int) {
+	k := open - 1
+	if src.at(k) == ")" { // (0, net_1.connect)(
+		k--
+	}
+	if k < 0 || !js.IsIdentifierName(src.tokens[k].kind) {
+		return "", 0
+	}
+	at = k
+	last := src.at(k)
+	bound := src.bindings()
+	if before := src.at(k - 1); before != "." && before != "?." {
+		if b, ok := bound[last]; ok {
+			if b.export == "" || b.export == "default" {
+				return b.module + "." + last, at // import fetch from
+			}
+			return b.module + "." + b.export, at
+		}
+		if before == "function" || src.at(src.match(open)+1) == "{" { // declares one of this name
+			return "", 0
+		}
+		return "." + last, at
+	}
+	owner := src.at(k - 2)
+	if owner == "default" && src.at(k-3) == "." {
+		owner = src.at(k - 4)
+	}
+	if owner == ")" { // require('net').connect(
+		if o := src.tokens[k-2].match; o > 0 && src.at(o-1) == "require" && o+1 < k {
+			return strings.TrimPrefix(strings.Trim(src.at(o+1), `'"`), "node:") + "." + last, at
+		}
+		return "", 0
+	}
+	if owner == "globalThis" {
+		return "." + last, at
+	}
+	b, ok := bound[owner]
+	if !ok || src.at(k-3) == "." && src.at(k-2) == owner {
+		return "", 0
+	}
+	module := b.module
+	if b.export == "promises" {
+		module += "/promises"
+	}
+	return module + "." + last, at
+}
+
+func (src *source) match(open int) int { return src.tokens[open].match }
+
+// apiCalls returns the calls in a script of functions of Node's modules, named
+// as in families.
+func (p *Pass) apiCalls(script string, api []string, role string, accept func(src *source, open int) bool) []Location {
+	text := p.text(script)
+	if len(text) == 0 || !slices.ContainsFunc(api, func(a string) bool { return strings.Contains(string(text), a[strings.LastIndexByte(a, '.')+1:]) }) {
+		return nil
+	}
+	src := p.file(script)
+	var found []Location
+	for i, t := range src.tokens {
+		if t.text != "(" || t.match < 0 || t.kind == js.StringToken {
+			continue
+		}
+		name, at := src.callee(i)
+		if name != "" && slices.Contains(api, name) && (accept == nil || accept(src, i)) {
+			found = append(found, src.location(script, at, role))
+		}
+	}
+	return found
+}
+
+// makers returns the calls of api that most likely made what the function or
+// class at l hangs on: a call that l stands in, else the one in the nearest
+// function around it, else those of the whole script.
+func (p *Pass) makers(l Location, api []string, role string) []Location {
+	var around, file []Location
+	innermost, before := -1, -1
+	p.apiCalls(l.File, api, role, func(src *source, open int) bool {
+		at := src.offset(l.Line, l.Column)
+		call := src.location(l.File, open-1, role)
+		if src.spans(open, l) {
+			innermost, around = len(src.text), []Location{call} // later ones are further in
+			return false
+		}
+		file = append(file, call)
+		if body := src.bodyAround(open); body >= 0 && innermost < len(src.text) {
+			from, to := src.tokens[body].offset, src.tokens[src.tokens[body].match].offset
+			// l stands in the function that calls, or is that function itself: its
+			// place is that of its parameters.
+			inside := at > from && at < to || src.heads(body, at)
+			offset := src.tokens[open].offset
+			switch {
+			case !inside:
+			case from > innermost, from == innermost && offset < at && offset > before:
+				innermost, before, around = from, offset, []Location{call}
+			}
+		}
+		return false
+	})
+	if around != nil {
+		return around
+	}
+	return file
+}
+
+// heads reports whether offset at is in the head of the function whose body
+// opens at token body: from its name or parameters on.
+func (src *source) heads(body, at int) bool {
+	k := body - 1
+	if src.at(k) == "=>" {
+		k--
+	}
+	if src.at(k) != ")" || src.tokens[k].match < 1 {
+		return k >= 0 && at == src.tokens[k].offset
+	}
+	open := src.tokens[k].match
+	return at >= src.tokens[max(0, open-2)].offset && at < src.tokens[body].offset
+}
+
+// bodyAround returns the brace that opens the innermost function body around
+// token i, -1 at the top.
+func (src *source) bodyAround(i int) int {
+	if src.bodies == nil {
+		src.bodies = make([]int, len(src.tokens))
+		var open []int
+		for k := range src.tokens {
+			for len(open) > 0 && k > src.tokens[open[len(open)-1]].match {
+				open = open[:len(open)-1]
+			}
+			src.bodies[k] = -1
+			if len(open) > 0 {
+				src.bodies[k] = open[len(open)-1]
+			}
+			if src.at(k) == "{" && src.tokens[k].match > k && k > 0 {
+				if _, ok := src.functionBefore(k); ok {
+					open = append(open, k)
+				}
+			}
+		}
+	}
+	return src.bodies[i]
+}

@@ -1,0 +1,75 @@
+package leak
+
+import (
+	"fmt"
+	"slices"
+
+	"heapsnap/heapsnap"
+)
+
+// withoutConsequences leaves out findings that are no leak of their own: what
+// Node keeps for each open connection or worker, such as its timer and its
+// listeners, is let go with that, and no line of the program is to blame for
+// it. The finding it belongs to mentions it.
+func (p *Pass) withoutConsequences(findings []Finding) []Finding {
+	var kept []Finding
+	for i := range findings {
+		cause := p.causeOf(&findings[i], findings)
+		if cause == nil {
+			kept = append(kept, findings[i])
+		}
+	}
+	for i := range findings {
+		if cause := p.causeOf(&findings[i], findings); cause != nil {
+			at := slices.IndexFunc(kept, func(f Finding) bool { return f.Site == cause.Site })
+			kept[at].Evidence = append(kept[at].Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", findings[i].Title))
+		}
+	}
+	return kept
+}
+
+// causeOf returns the finding that f is a consequence of, or nil.
+func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
+	if f.Location != nil || p.userHeld(f.Site.Holder) {
+		return nil
+	}
+	for i := range findings {
+		cause := &findings[i]
+		if cause.Site == f.Site || !cause.resource || cause.Location == nil {
+			continue
+		}
+		if slices.Equal(cause.Entries, f.Entries) || p.leadsTo(f, cause) {
+			return cause
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether nearly all entries of f lead to survivors of cause.
+func (p *Pass) leadsTo(f, cause *Finding) bool {
+	const (
+		sample   = 50
+		maxNodes = 1000
+	)
+	entries := f.Site.Entries
+	step := max(1, len(entries)/sample)
+	asked, leading := 0, 0
+	for i := 0; i < len(entries); i += step {
+		asked++
+		seen := map[heapsnap.Node]bool{entries[i]: true}
+		queue := []heapsnap.Node{entries[i]}
+		for head := 0; head < len(queue) && len(queue) < maxNodes; head++ {
+			if p.d.SiteOf(queue[head]) == cause.Site {
+				leading++
+				break
+			}
+			for e := range p.s.Edges(queue[head]) {
+				if to := p.s.To(e); !seen[to] && p.d.Cohort(to) > 0 && p.s.Strong(queue[head], e) {
+					seen[to] = true
+					queue = append(queue, to)
+				}
+			}
+		}
+	}
+	return asked > 0 && 5*leading >= 4*asked
+}
