@@ -44,7 +44,7 @@ func (c *comparison) classify() {
 	wanted := map[uint32]counts{}
 	for i, g := range c.sites {
 		switch g.Judgement {
-		case Leak, Growth:
+		case Leak, Growth, Suspect:
 			wanted[uint32(i)+1] = counts{}
 		}
 	}

@@ -42,6 +42,7 @@ const (
 	InFlight Judgement = "in-flight" // only objects of the last round are alive
 	Churn    Judgement = "churn"     // V8's and the embedder's own bookkeeping
 	Small    Judgement = "small"     // too few objects to mean anything
+	Suspect  Judgement = "suspect"   // holds much of a single capture, see Alone
 )
 
 // A Diff is what grew between the first and the last capture.
@@ -144,14 +145,7 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 				i, earlier[i-1].MaxID(), i+1, e.MaxID())
 		}
 	}
-	c := &comparison{
-		s:       last,
-		earlier: earlier,
-		rounds:  len(earlier),
-		d: &Diff{
-			Last: last, Captures: len(earlier) + 1, Parts: map[Judgement]Amount{},
-		},
-	}
+	c := newComparison(last, earlier, len(earlier))
 	c.assignCohorts()
 	c.findFrontier()
 	if err := ctx.Err(); err != nil {
@@ -189,6 +183,21 @@ type comparison struct {
 
 	sites  []*GrowthSite
 	siteOf []uint32 // node -> index into sites + 1
+}
+
+// Nothing is the diff of a capture against itself: all objects are old.
+func Nothing(s *heapsnap.Snapshot) *Diff {
+	return &Diff{
+		Last: s, Captures: 1, Parts: map[Judgement]Amount{},
+		cohort: make([]uint8, s.NodeCount()), site: make([]uint32, s.NodeCount()),
+	}
+}
+
+func newComparison(last *heapsnap.Snapshot, earlier []*heapsnap.Identities, rounds int) *comparison {
+	return &comparison{
+		s: last, earlier: earlier, rounds: rounds,
+		d: &Diff{Last: last, Captures: rounds + 1, Parts: map[Judgement]Amount{}},
+	}
 }
 
 // outOfOrder is how many objects of an earlier capture may be newer than all of

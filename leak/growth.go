@@ -43,7 +43,7 @@ func explainGrowth(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	what := p.topClass(g)
 	label := g.Label
 	switch {
-	case p.isContext(holder):
+	case p.isContext(holder) && label != anyEntry:
 		c.title = fmt.Sprintf("variable %q keeps more and more %s", label, what)
 		c.holder.Name = fmt.Sprintf("variable %q in %s", label, shortScript(p.contextScript(holder)))
 		c.identity[0] = c.holder.Name

@@ -143,14 +143,16 @@ func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		findings = append(findings, p.explain(g))
+		f, _ := p.explain(g)
+		findings = append(findings, f)
 	}
 	return p.withoutConsequences(findings), nil
 }
 
 // explain asks all rules about all holders of a site. The most specific claim
 // wins; among equals the holder of the user's own code, then the site's order.
-func (p *Pass) explain(g *diff.GrowthSite) Finding {
+// It returns how specific that claim is.
+func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	type answer struct {
 		rule *Rule
 		c    *claim
@@ -177,7 +179,7 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 		}
 	}
 	c := best.c
-	f := Finding{
+	f = Finding{
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
 		resource: c.specific == resource,
@@ -201,7 +203,7 @@ func (p *Pass) explain(g *diff.GrowthSite) Finding {
 		f.Location, f.Locations = &c.where[0], c.where[1:]
 	}
 	f.Fingerprint = fingerprint(best.rule.Name, c.identity)
-	return f
+	return f, c.specific
 }
 
 // fingerprint is equal for the same leak in another run, process or machine:

@@ -15,10 +15,12 @@ const SchemaVersion = 1
 type Verdict string
 
 // Verdicts of a run are Leak, Clean and Inconclusive; a finding is Leak or,
-// where there were too few captures to tell, Growth.
+// where there were too few captures to tell, Growth. On a single capture Leak
+// means that something stands out, and each finding is a Suspect.
 const (
 	Leak         Verdict = "leak"
 	Growth       Verdict = "growth"
+	Suspect      Verdict = "suspect"
 	Clean        Verdict = "clean"
 	Inconclusive Verdict = "inconclusive"
 )
@@ -122,7 +124,7 @@ type Survivors struct {
 
 // Quiet is growth that is not a leak, with the judgement that says why.
 type Quiet struct {
-	Judgement string `json:"judgement"` // bounded, warm-up, in-flight, churn, small
+	Judgement string `json:"judgement"` // bounded, warm-up, in-flight, churn, small; usual
 	Holder    string `json:"holder"`
 	Count     int    `json:"count"`
 	Bytes     uint64 `json:"bytes"`

@@ -171,6 +171,9 @@ func (p *page) verdict(r *Report) {
 	switch r.Verdict {
 	case Leak:
 		s = red
+		if len(r.Findings) > 0 && r.Findings[0].Verdict == Suspect {
+			word, s = "SUSPECT", bold // nobody has seen it grow
+		}
 	case Clean:
 		s = green
 	}
@@ -227,6 +230,9 @@ func evidenceHeading(f *Finding) string {
 	s := "Evidence"
 	if f.Verdict == Growth && len(f.Survivors.PerRound) > 0 {
 		s += " of growth: too few captures to call it a leak"
+	}
+	if f.Verdict == Suspect {
+		s += " from one snapshot"
 	}
 	if f.Confidence > 0 {
 		// Never 100: the heap shows what is, not what the program meant.
@@ -501,7 +507,11 @@ func (p *page) quiet(qs []Quiet) {
 	if len(qs) == 0 {
 		return
 	}
-	p.heading(0, "Grew, but harmless")
+	heading := "Grew, but harmless"
+	if qs[0].Judgement == "usual" {
+		heading = "The largest of what does not stand out"
+	}
+	p.heading(0, heading)
 	rows := alike(qs)
 	for i, q := range rows {
 		if i == quietRows && !p.verbose {
@@ -657,6 +667,9 @@ func (p *page) next(r *Report) {
 		return
 	}
 	p.line(0, plain, "")
+	if r.Findings[0].Verdict == Suspect {
+		p.prose(0, "", dim, "One snapshot does not tell whether it grows: heapsnap diff with a later one of the same process, or heapsnap check, does.")
+	}
 	p.prose(0, "", dim, fmt.Sprintf("More on the first finding: heapsnap explain %s", r.Findings[0].Rule))
 }
 

@@ -190,6 +190,10 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"snapshots of two processes", "diff other.heapsnapshot sidecar.heapsnapshot", 2, "all must be of one process"},
 		{"snapshots of two modes", "diff numeric.heapsnapshot sidecar.heapsnapshot", 2, "in the same way"},
 
+		{"suspects of nothing", "suspects", 2, "a snapshot is missing"},
+		{"suspects of two", "suspects good.heapsnapshot good.heapsnapshot", 2, "one argument too many"},
+		{"suspects of a bad snapshot", "suspects text.heapsnapshot", 2, "text.heapsnapshot: "},
+
 		{"unknown rule", "explain frobnicate", 2, `no rule is called "frobnicate": there are cache, `},
 
 		{"unknown format", "summary --format xml good.heapsnapshot", 2, `format "xml" is unknown`},

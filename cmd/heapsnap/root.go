@@ -135,6 +135,7 @@ never freed, who holds them, and which line to look at.`,
 	root.AddCommand(
 		newSummary(a),
 		newDiff(a),
+		newSuspects(a),
 		newCheck(a),
 		newDemo(a),
 		newCapture(a),
