@@ -86,7 +86,9 @@ func (s *Snapshot) computeDominators() {
 	walked := make(chan *domWalk)
 	go func() { walked <- s.walkEssential() }()
 	s.shallowOnce.Do(s.transferShallowSizes)
-	s.setDominators(<-walked)
+	strong := s.strongEdges()
+	w := <-walked
+	s.setDominators(w, w.references(strong))
 }
 
 // walkEssential numbers the nodes depth first.
@@ -94,8 +96,7 @@ func (s *Snapshot) walkEssential() *domWalk {
 	w := &domWalk{s: s, n: s.NodeCount()}
 	w.order = make([]Node, 0, w.n)
 	w.parent = make([]uint32, 0, w.n)
-	w.preds = make([]uint32, w.n+1)
-	w.kept = newBitset(s.EdgeCount())
+	w.tree = newBitset(s.EdgeCount())
 	w.seen = newBitset(w.n)
 	w.visitRoot()
 	if len(w.order) < w.n {
@@ -104,31 +105,34 @@ func (s *Snapshot) walkEssential() *domWalk {
 	return w
 }
 
-// setDominators turns a walk into dominators and retained sizes.
-func (s *Snapshot) setDominators(w *domWalk) {
+// setDominators turns a walk into dominators and retained sizes. It needs the
+// sizes, but no edges any more.
+func (s *Snapshot) setDominators(w *domWalk, refs *references) {
 	s.reached = len(w.order)
-	dom := w.immediateDominators()
-	s.dom = make([]Node, w.n)
-	for i, d := range dom {
-		s.dom[w.order[i]] = w.order[d]
+	dom := w.immediateDominators(refs.byTarget())
+	// In the order of the walk a dominator is near what it dominates.
+	retained := make([]uint64, s.reached)
+	for v, n := range w.order {
+		retained[v] = s.self.at(uint32(n))
+	}
+	for v := s.reached - 1; v > 0; v-- {
+		retained[dom[v]] += retained[v]
+	}
+	s.dom, s.retained = make([]Node, w.n), make([]uint64, w.n)
+	for v, n := range w.order {
+		s.dom[n], s.retained[n] = w.order[dom[v]], retained[v]
 	}
 	if s.reached < w.n { // (2)
 		for i := range w.n {
 			if !w.seen.has(Node(i)) {
 				s.dom[i] = s.root
+				s.retained[i] = s.self.at(uint32(i))
+				s.retained[s.root] += s.retained[i]
 				w.order = append(w.order, Node(i))
 			}
 		}
 	}
 	s.order = w.order
-	s.retained = make([]uint64, w.n)
-	for i := range s.retained {
-		s.retained[i] = s.self.at(uint32(i))
-	}
-	for i := w.n - 1; i > 0; i-- {
-		n := s.order[i]
-		s.retained[s.dom[n]] += s.retained[n]
-	}
 }
 
 // domWalk is the depth-first walk over essential edges and what it leaves for
@@ -138,8 +142,7 @@ type domWalk struct {
 	n      int
 	order  []Node   // vertex -> node
 	parent []uint32 // vertex -> its parent in the walk
-	preds  []uint32 // node -> number of essential references to it, from visited nodes
-	kept   bitset   // edges that are essential, but for those that the walk took first
+	tree   bitset   // edges by which the walk came to a node first
 	seen   bitset   // nodes that have a number
 	stack  []frame
 }
@@ -173,20 +176,26 @@ func (w *domWalk) visitRoot() {
 		}
 		w.take(0, e)
 		for len(w.stack) > 0 {
+			// Most edges lead to nodes that have their number: the scan past
+			// those reads targets only.
 			top := &w.stack[len(w.stack)-1]
-			if top.edge == top.end {
+			e, end := top.edge, top.end
+			for e < end && w.seen.has(s.edgeTo[e]) && s.edgeTo[e] != s.root {
+				e++
+			}
+			if e == end {
 				w.stack = w.stack[:len(w.stack)-1]
 				continue
 			}
-			e, from := top.edge, top.vertex
-			top.edge++
+			from := top.vertex
+			top.edge = e + 1
 			switch t := s.edgeType[e]; {
 			case t == WeakEdge:
 			case s.edgeTo[e] == s.root: // no real heap has it; DevTools goes on from there
 				beyond = append(beyond, s.root)
 			case t != ShortcutEdge && s.Strong(w.order[from], e):
 				w.take(from, e)
-			case !w.seen.has(s.edgeTo[e]):
+			default:
 				beyond = append(beyond, s.edgeTo[e])
 			}
 		}
@@ -209,7 +218,7 @@ func (w *domWalk) visitRoot() {
 		}
 	}
 	for e := first; e < end; e++ {
-		if !w.kept.has(Node(e)) && s.essential(s.root, e) {
+		if !w.seen.has(s.edgeTo[e]) && s.essential(s.root, e) {
 			w.take(0, e)
 			w.walk()
 		}
@@ -222,20 +231,17 @@ func (w *domWalk) push(n Node, parent uint32) {
 	w.order = append(w.order, n)
 	w.parent = append(w.parent, parent)
 	w.seen.add(n)
-	first, end := w.s.EdgeRange(n)
-	w.stack = append(w.stack, frame{first, end, v})
+	if first, end := w.s.EdgeRange(n); first < end {
+		w.stack = append(w.stack, frame{first, end, v})
+	}
 }
 
-// take follows an essential edge of vertex from. The walk's own edges are in
-// parent; all others are left for immediateDominators.
+// take follows an essential edge of vertex from, unless it was there before.
 func (w *domWalk) take(from uint32, e Edge) {
-	to := w.s.edgeTo[e]
-	if !w.seen.has(to) {
+	if to := w.s.edgeTo[e]; !w.seen.has(to) {
+		w.tree.add(Node(e))
 		w.push(to, from)
-		return
 	}
-	w.kept.add(Node(e))
-	w.preds[to]++
 }
 
 // visit walks from n, a child of vertex 0.
@@ -248,12 +254,16 @@ func (w *domWalk) walk() {
 	s := w.s
 	for len(w.stack) > 0 {
 		top := &w.stack[len(w.stack)-1]
-		if top.edge == top.end {
+		e, end := top.edge, top.end
+		for e < end && w.seen.has(s.edgeTo[e]) {
+			e++
+		}
+		if e == end {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
-		e, from := top.edge, top.vertex
-		top.edge++
+		from := top.vertex
+		top.edge = e + 1
 		if s.essential(w.order[from], e) {
 			w.take(from, e)
 		}
@@ -280,45 +290,21 @@ func (w *domWalk) visitOrphans() {
 	}
 }
 
-// immediateDominators returns vertex -> vertex. It uses up the walk's arrays.
-func (w *domWalk) immediateDominators() []uint32 {
-	// Predecessors are kept by node and not by vertex: that saves looking up the
-	// number of every edge's target, in memory that no cache holds.
+// immediateDominators returns vertex -> vertex. Predecessors, as vertices, of
+// a node are pred[first[node]:first[node+1]]. It uses up the walk's parents.
+func (w *domWalk) immediateDominators(first, pred []uint32) []uint32 {
+	n := len(w.order)
+	// A link is how far up a vertex was looked from, and the least label on the
+	// way. One look finds both.
+	type link struct{ ancestor, label uint32 }
 	var (
-		n     = len(w.order)
-		first = w.preds // predecessors of a node are pred[first[node]:first[node+1]]
-		pred  []uint32
-		sum   uint32
+		semi  = make([]uint32, n) // vertex -> semidominator
+		links = make([]link, n)
+		path  []uint32
 	)
-	for node, count := range first[:w.n] {
-		first[node] = sum
-		sum += count
+	for v := range links {
+		links[v] = link{w.parent[v], uint32(v)}
 	}
-	first[w.n] = sum
-	pred = make([]uint32, sum)
-	for v, node := range w.order {
-		lo, hi := w.s.EdgeRange(node)
-		for e := lo; e < hi; e++ {
-			if w.kept.has(Node(e)) {
-				to := w.s.edgeTo[e]
-				pred[first[to]] = uint32(v)
-				first[to]++
-			}
-		}
-	}
-	// Every first has moved to where the next one began.
-	copy(first[1:], first)
-	first[0] = 0
-	var (
-		semi     = make([]uint32, n) // vertex -> semidominator
-		label    = make([]uint32, n)
-		ancestor = make([]uint32, n)
-		path     []uint32
-	)
-	for v := range label {
-		label[v] = uint32(v)
-	}
-	copy(ancestor, w.parent)
 	for v := uint32(n) - 1; v > 0; v-- {
 		best := w.parent[v]
 		linked := v + 1 // vertices from here on hang on their parents
@@ -327,21 +313,24 @@ func (w *domWalk) immediateDominators() []uint32 {
 			if u >= linked {
 				// eval with path compression: the least label between u and
 				// the first vertex that is not linked yet.
-				x := u
-				for path = path[:0]; ancestor[x] >= linked; x = ancestor[x] {
-					path = append(path, x)
+				at := links[u]
+				if at.ancestor >= linked {
+					path = path[:0]
+					for x := u; at.ancestor >= linked; at = links[x] {
+						path = append(path, x)
+						x = at.ancestor
+					}
+					for i := len(path) - 1; i >= 0; i-- {
+						y := &links[path[i]]
+						at.label = min(at.label, y.label)
+						*y = at
+					}
 				}
-				least, to := label[x], ancestor[x]
-				for i := len(path) - 1; i >= 0; i-- {
-					y := path[i]
-					least = min(least, label[y])
-					label[y], ancestor[y] = least, to
-				}
-				u = least
+				u = at.label
 			}
 			best = min(best, u)
 		}
-		semi[v], label[v] = best, best
+		semi[v], links[v].label = best, best
 	}
 	dom := w.parent // vertex -> parent before its turn, immediate dominator after
 	for v := 1; v < n; v++ {

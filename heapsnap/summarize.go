@@ -37,14 +37,19 @@ func (s *Snapshot) Summarize() *Summary {
 	all, of := s.shallowAggregates()
 	s.class, s.distance, s.place = nil, nil, nil
 	sum.Statistics = s.statistics()
+	strong := s.strongEdges()
 	w := <-walked
 
-	// From here on only the shape of the graph and the sizes count.
+	// From here on only the shape of the graph and the sizes count, then only
+	// the sizes.
 	s.edgeType, s.edgeName, s.nodeName, s.nodeType, s.detached, s.renamed = nil, nil, nil, nil, nil, nil
 	s.id = wideColumn{}
+	runtime.GC()
+	refs := w.references(strong)
+	s.edgeTo, s.firstEdge, strong = nil, nil, nil
 	giveBack()
-	s.setDominators(w)
-	s.edgeTo, s.firstEdge, s.order, w = nil, nil, nil, nil
+	s.setDominators(w, refs)
+	s.order, w = nil, nil
 	sum.Statistics.Total = s.retained[s.root] + s.extraNative
 	s.domOnce.Do(func() {})
 	s.retainedByClass(of, all)

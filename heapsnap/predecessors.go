@@ -1,0 +1,166 @@
+package heapsnap
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// strongEdges returns the edges that keep their target alive as far as their
+// type and name tell: what is left of essential is asked in references.
+func (s *Snapshot) strongEdges() bitset {
+	strong := newBitset(s.EdgeCount())
+	for from := range Node(s.NodeCount()) {
+		first, end := s.EdgeRange(from)
+		for e := first; e < end; e++ {
+			switch s.edgeType[e] {
+			case WeakEdge:
+				continue
+			case ShortcutEdge:
+				if from != s.root {
+					continue
+				}
+			case InternalEdge:
+				if name := s.edgeName[e]; s.tags[name] == tagEphemeron && s.ephemerons[name].table == s.id.at(uint32(from)) {
+					continue
+				}
+			}
+			strong.add(Node(e))
+		}
+	}
+	return strong
+}
+
+// Predecessors are sorted by target in two steps, so that both write to memory
+// that stays in the cache: first into buckets of neighbouring nodes, then each
+// bucket by node. Filling the lists at once is one write per edge to memory that
+// no cache holds.
+const (
+	bucketBits = 16
+	runLength  = 4096
+)
+
+// A run is a stretch of references into one bucket.
+type run struct {
+	n    int
+	to   [runLength]uint16 // within the bucket
+	from [runLength]uint32 // vertex
+}
+
+// references are the essential references of a graph but those that the walk
+// came by, whose source is the parent.
+type references struct {
+	nodes int
+	runs  [][][]*run // worker -> bucket -> its runs
+}
+
+func (r *references) buckets() int { return (r.nodes + 1<<bucketBits - 1) >> bucketBits }
+
+// onAllCores calls work for 0 to count-1 on all cores, telling which of them
+// it is.
+func onAllCores(count int, work func(worker, i int)) {
+	var (
+		next atomic.Int64
+		wg   sync.WaitGroup
+	)
+	for worker := range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				work(worker, i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// references takes the edges from the walk, which needs them no more.
+func (w *domWalk) references(strong bitset) *references {
+	s, tree := w.s, w.tree
+	w.tree = nil
+	r := &references{nodes: w.n, runs: make([][][]*run, runtime.GOMAXPROCS(0))}
+	for worker := range r.runs {
+		r.runs[worker] = make([][]*run, r.buckets())
+	}
+	number := make([]uint32, w.n) // node -> vertex
+	for v, n := range w.order {
+		number[n] = uint32(v)
+	}
+	const stretch = 1 << 14 // nodes
+	onAllCores((w.n+stretch-1)/stretch, func(worker, i int) {
+		runs := r.runs[worker]
+		open := make([]*run, len(runs))
+		for b, all := range runs {
+			if len(all) > 0 {
+				open[b] = all[len(all)-1]
+			}
+		}
+		for from := Node(i * stretch); from < Node(min((i+1)*stretch, w.n)); from++ {
+			v := number[from]
+			if v == 0 && from != s.root { // nothing reaches it
+				continue
+			}
+			page := s.page.has(from) || from == s.root
+			first, end := s.EdgeRange(from)
+			for e := first; e < end; e++ {
+				to := s.edgeTo[e]
+				if !strong.has(Node(e)) || tree.has(Node(e)) || to == from || !page && s.page.has(to) {
+					continue
+				}
+				b := to >> bucketBits
+				at := open[b]
+				if at == nil || at.n == runLength {
+					at = new(run)
+					open[b], runs[b] = at, append(runs[b], at)
+				}
+				at.to[at.n], at.from[at.n] = uint16(to), v
+				at.n++
+			}
+		}
+	})
+	return r
+}
+
+// byTarget sorts the references: pred[first[node]:first[node+1]] are the
+// vertices that refer to a node. It uses r up.
+func (r *references) byTarget() (first, pred []uint32) {
+	base := make([]uint32, r.buckets()+1)
+	for b := range r.buckets() {
+		base[b+1] = base[b]
+		for _, runs := range r.runs {
+			for _, at := range runs[b] {
+				base[b+1] += uint32(at.n)
+			}
+		}
+	}
+	first = make([]uint32, r.nodes+1)
+	pred = make([]uint32, base[r.buckets()])
+	first[r.nodes] = uint32(len(pred))
+	counts := make([][1 << bucketBits]uint32, len(r.runs))
+	onAllCores(r.buckets(), func(worker, b int) {
+		count := &counts[worker]
+		clear(count[:])
+		for _, runs := range r.runs {
+			for _, at := range runs[b] {
+				for _, to := range at.to[:at.n] {
+					count[to]++
+				}
+			}
+		}
+		place, low := base[b], b<<bucketBits
+		for i := range min(1<<bucketBits, r.nodes-low) {
+			first[low+i] = place
+			place, count[i] = place+count[i], place
+		}
+		for _, runs := range r.runs {
+			for _, at := range runs[b] {
+				for i, to := range at.to[:at.n] {
+					pred[count[to]] = at.from[i]
+					count[to]++
+				}
+			}
+			runs[b] = nil
+		}
+	})
+	r.runs = nil
+	return first, pred
+}
