@@ -31,8 +31,20 @@ func (s *Snapshot) computeDistances() {
 	// Which WeakMap entries had one of their two edges seen: the first is
 	// passed over, so that a value is as far as the farther of key and table.
 	pending := map[uint32]bool{}
+	// All nodes of one distance stand together in the queue. They are visited in
+	// file order, which is the order of their edges in memory; where they are few
+	// that is not worth looking for them in a set.
+	const few = 64 // words of the set per node
+	level := newBitset(n)
 	walk := func() {
+		end := 0
 		for head := 0; head < len(queue); head++ {
+			if head == end {
+				end = len(queue)
+				if end-head > len(level)/few {
+					level.sort(queue[head:end])
+				}
+			}
 			from := queue[head]
 			for e := Edge(s.firstEdge[from]); e < Edge(s.firstEdge[from+1]); e++ {
 				to := s.edgeTo[e]

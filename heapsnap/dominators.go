@@ -1,6 +1,9 @@
 package heapsnap
 
-import "iter"
+import (
+	"iter"
+	"runtime"
+)
 
 // Dominator returns the immediate dominator of n: the nearest object through
 // which every way from the root to n leads. The root's is itself.
@@ -109,7 +112,9 @@ func (s *Snapshot) walkEssential() *domWalk {
 // sizes, but no edges any more.
 func (s *Snapshot) setDominators(w *domWalk, refs *references) {
 	s.reached = len(w.order)
-	dom := w.immediateDominators(refs.byTarget())
+	first, pred := refs.byTarget()
+	runtime.GC() // what refs was: the arrays to come take its place
+	dom := w.immediateDominators(first, pred)
 	// In the order of the walk a dominator is near what it dominates.
 	retained := make([]uint64, s.reached)
 	for v, n := range w.order {

@@ -40,6 +40,24 @@ func (t *placeTable) number(at spot) uint32 {
 	return n
 }
 
+// A placeCache keeps the numbers of the spots seen last: one look in a few
+// kilobytes instead of one in a map, for each of millions of rows.
+type placeCache struct {
+	table   *placeTable
+	entries [1 << 10]struct {
+		spot   spot
+		number uint32 // 0 for an empty entry
+	}
+}
+
+func (c *placeCache) number(at spot) uint32 {
+	e := &c.entries[(at.script*0x9e3779b1^at.line*0x85ebca6b^at.column*0xc2b2ae35)>>22]
+	if e.number == 0 || e.spot != at {
+		e.spot, e.number = at, c.table.number(at)
+	}
+	return e.number
+}
+
 // spotOf returns where n is written, if the file says.
 func (s *Snapshot) spotOf(n Node) (spot, bool) {
 	if s.place == nil || s.place[n] == 0 {

@@ -468,7 +468,7 @@ func (p *parser) locations() error {
 		}
 		split[row][f] = v
 	}
-	store := func(row []uint64, known map[spot]uint32) {
+	store := func(row []uint64, known *placeCache) {
 		// An object_index that is no node's is kept by nobody: DevTools has it
 		// in its map and never finds it (HS:3190).
 		object := row[l.locObject]
@@ -476,17 +476,12 @@ func (p *parser) locations() error {
 			return
 		}
 		at := spot{uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])}
-		number, ok := known[at]
-		if !ok {
-			number = table.number(at)
-			known[at] = number
-		}
-		p.s.place[object/uint64(l.nodeFields)] = number
+		p.s.place[object/uint64(l.nodeFields)] = known.number(at)
 	}
 	count, err := p.in.numbers(section, 1<<62, func(b block) error {
 		row, f := b.first/fields, int(b.first%fields)
 		values := make([]uint64, fields)
-		known := map[spot]uint32{}
+		known := &placeCache{table: table}
 		whole := f == 0
 		for i := 0; i < len(b.text); {
 			v, next, err := b.number(section, i)
@@ -517,7 +512,7 @@ func (p *parser) locations() error {
 	if count%fields != 0 {
 		return &SyntaxError{section, p.in.offset(), fmt.Sprintf("rows of %d numbers", fields), fmt.Sprintf("%d numbers", count)}
 	}
-	known := map[spot]uint32{}
+	known := &placeCache{table: table}
 	for _, row := range split {
 		store(row, known)
 	}

@@ -37,7 +37,7 @@ func (s *Snapshot) strongEdges() bitset {
 // no cache holds.
 const (
 	bucketBits = 16
-	runLength  = 4096
+	runLength  = 4094 // a run fills one of the sizes that Go has: 24 KiB
 )
 
 // A run is a stretch of references into one bucket.

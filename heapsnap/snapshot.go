@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"math/bits"
 	"sync"
 )
 
@@ -260,33 +261,46 @@ const (
 	tagEphemeron
 )
 
-var tagText = map[string]tag{
-	"Object":                      tagObject,
-	"Array":                       tagArray,
-	"system / NativeContext":      tagNativeContext,
-	"system / ExternalStringData": tagExternalString,
-	"system / JSArrayBufferData":  tagArrayBufferData,
-	"(map descriptors)":           tagMapDescriptors,
-	"(Document DOM trees)":        tagDOMTrees,
-	"__proto__":                   tagProto,
-	"elements":                    tagElements,
-	"sloppy_function_map":         tagSloppyFunctionMap,
-	"smi number":                  tagSmi,
+// tagsOfLength has the texts by their length: most strings have one that none
+// of them has.
+var tagsOfLength = func() (by [len("system / ExternalStringData") + 1][]taggedText) {
+	for _, t := range []taggedText{
+		{"Object", tagObject},
+		{"Array", tagArray},
+		{"system / NativeContext", tagNativeContext},
+		{"system / ExternalStringData", tagExternalString},
+		{"system / JSArrayBufferData", tagArrayBufferData},
+		{"(map descriptors)", tagMapDescriptors},
+		{"(Document DOM trees)", tagDOMTrees},
+		{"__proto__", tagProto},
+		{"elements", tagElements},
+		{"sloppy_function_map", tagSloppyFunctionMap},
+		{"smi number", tagSmi},
+	} {
+		by[len(t.text)] = append(by[len(t.text)], t)
+	}
+	return by
+}()
+
+type taggedText struct {
+	text string
+	tag  tag
 }
 
 var partOfKey = []byte(" / part of key ")
 
 // prepare computes what every question needs.
 func (s *Snapshot) prepare() {
-	longest := 0
-	for text := range tagText {
-		longest = max(longest, len(text))
-	}
 	s.tags = make([]tag, s.strings.count())
 	for i := range s.tags {
 		raw := s.strings.raw(uint32(i))
-		if len(raw) <= longest {
-			s.tags[i] = tagText[string(raw)]
+		if len(raw) < len(tagsOfLength) {
+			for _, known := range tagsOfLength[len(raw)] {
+				if string(raw) == known.text {
+					s.tags[i] = known.tag
+					break
+				}
+			}
 			continue
 		}
 		if raw[0]-'0' <= 9 && bytes.Contains(raw, partOfKey) {
@@ -314,3 +328,20 @@ func newBitset(n int) bitset     { return make(bitset, (n+63)/64) }
 func (b bitset) has(n Node) bool { return b[n/64]&(1<<(n%64)) != 0 }
 func (b bitset) add(n Node)      { b[n/64] |= 1 << (n % 64) }
 func (b bitset) remove(n Node)   { b[n/64] &^= 1 << (n % 64) }
+
+// sort sorts nodes by number, by means of b, which is empty before and after.
+func (b bitset) sort(nodes []Node) {
+	low, high := nodes[0], nodes[0]
+	for _, n := range nodes {
+		b.add(n)
+		low, high = min(low, n), max(high, n)
+	}
+	i := 0
+	for w := low / 64; w <= high/64; w++ {
+		for set := b[w]; set != 0; set &= set - 1 {
+			nodes[i] = w*64 + Node(bits.TrailingZeros64(set))
+			i++
+		}
+		b[w] = 0
+	}
+}

@@ -26,7 +26,7 @@ func (s *Snapshot) Statistics() Statistics {
 func (s *Snapshot) statistics() Statistics {
 	s.shallowOnce.Do(s.transferShallowSizes)
 	st := Statistics{Native: s.extraNative}
-	elements := s.ownedElements()
+	st.Arrays = s.ownedElements()
 	for i, t := range s.nodeType {
 		n := Node(i)
 		size := s.self.at(uint32(i))
@@ -45,20 +45,17 @@ func (s *Snapshot) statistics() Statistics {
 		default:
 			if s.nameTag(n) == tagArray {
 				st.Arrays += size
-				if to, ok := elements[n]; ok {
-					st.Arrays += s.self.at(uint32(to))
-				}
 			}
 		}
 	}
 	return st
 }
 
-// ownedElements returns the elements of arrays that nothing else refers to.
-// Only those are counted, in one pass: all retainers would take as much memory
-// as the edges.
-func (s *Snapshot) ownedElements() map[Node]Node {
-	elements := map[Node]Node{} // array -> its elements
+// ownedElements returns the size of the elements of arrays that nothing else
+// refers to. Only references to those are counted, in one pass: all retainers
+// would take as much memory as the edges.
+func (s *Snapshot) ownedElements() (size uint64) {
+	var elements []Node // of all arrays
 	candidate := newBitset(s.NodeCount())
 	for i, t := range s.nodeType {
 		switch t {
@@ -72,7 +69,7 @@ func (s *Snapshot) ownedElements() map[Node]Node {
 		first, end := s.EdgeRange(n)
 		for e := first; e < end; e++ {
 			if s.edgeType[e] == InternalEdge && s.tags[s.edgeName[e]] == tagElements {
-				elements[n] = s.edgeTo[e]
+				elements = append(elements, s.edgeTo[e])
 				candidate.add(s.edgeTo[e])
 				break
 			}
@@ -87,10 +84,10 @@ func (s *Snapshot) ownedElements() map[Node]Node {
 			once.add(to)
 		}
 	}
-	for n, to := range elements {
-		if twice.has(to) {
-			delete(elements, n)
+	for _, to := range elements {
+		if !twice.has(to) {
+			size += s.self.at(uint32(to))
 		}
 	}
-	return elements
+	return size
 }

@@ -2,7 +2,6 @@ package heapsnap
 
 import (
 	"runtime"
-	"runtime/debug"
 )
 
 // A Summary is what DevTools' Summary and Statistics views show of a snapshot.
@@ -24,8 +23,17 @@ type Summary struct {
 func (s *Snapshot) Summarize() *Summary {
 	sum := &Summary{Nodes: s.NodeCount(), Edges: s.EdgeCount(), Mode: s.Mode(), Warnings: s.Warnings(), Salvaged: s.salvaged}
 	s.namesOnce.Do(s.propagateDetached)
-	walked := make(chan *domWalk)
-	go func() { walked <- s.walkEssential() }()
+	var (
+		w      *domWalk
+		strong bitset
+		walked = make(chan struct{})
+	)
+	go func() {
+		defer close(walked)
+		w = s.walkEssential()
+		strong = s.strongEdges()
+		s.classOnce.Do(s.computeClasses)
+	}()
 	// What a pass leaves behind is as large as a column: collected at once, the
 	// next pass takes its place.
 	s.shallowOnce.Do(s.transferShallowSizes)
@@ -33,12 +41,10 @@ func (s *Snapshot) Summarize() *Summary {
 	sum.Bytes = s.Bytes()
 	s.distanceOnce.Do(s.computeDistances)
 	runtime.GC()
-	s.classOnce.Do(s.computeClasses)
+	sum.Statistics = s.statistics()
+	<-walked
 	all, of := s.shallowAggregates()
 	s.class, s.distance, s.place = nil, nil, nil
-	sum.Statistics = s.statistics()
-	strong := s.strongEdges()
-	w := <-walked
 
 	// From here on only the shape of the graph and the sizes count, then only
 	// the sizes.
@@ -47,7 +53,7 @@ func (s *Snapshot) Summarize() *Summary {
 	runtime.GC()
 	refs := w.references(strong)
 	s.edgeTo, s.firstEdge, strong = nil, nil, nil
-	giveBack()
+	runtime.GC()
 	s.setDominators(w, refs)
 	s.order, w = nil, nil
 	sum.Statistics.Total = s.retained[s.root] + s.extraNative
@@ -55,11 +61,4 @@ func (s *Snapshot) Summarize() *Summary {
 	s.retainedByClass(of, all)
 	sum.Classes = sortAggregates(all)
 	return sum
-}
-
-// giveBack returns memory to the system that nothing refers to any more: the
-// columns are large, and Go would wait until the heap has doubled.
-func giveBack() {
-	runtime.GC()
-	debug.FreeOSMemory()
 }
