@@ -77,6 +77,28 @@ func (c *comparison) account() {
 	c.d.site = c.siteOf
 }
 
+// Rejudge gives a site another judgement, by somebody who knows its holder, and
+// moves its part of the account.
+func (d *Diff) Rejudge(g *GrowthSite, to Judgement, why string) {
+	from, at := g.Judgement, slices.Index(d.Sites, g)
+	if from == to || at < 0 {
+		return
+	}
+	var moved Amount
+	for n, site := range d.site {
+		if int(site) == at+1 {
+			moved.add(d.Last.SelfSize(heapsnap.Node(n)))
+		}
+	}
+	if g.Swelling {
+		moved.Bytes += g.Survivors().Bytes
+	}
+	old, now := d.Parts[from], d.Parts[to]
+	d.Parts[from] = Amount{old.Count - moved.Count, old.Bytes - moved.Bytes}
+	d.Parts[to] = Amount{now.Count + moved.Count, now.Bytes + moved.Bytes}
+	g.Judgement, g.Confidence, g.Why = to, 0.9, why
+}
+
 // SiteOf returns the site that n is a survivor of, or nil.
 func (d *Diff) SiteOf(n heapsnap.Node) *GrowthSite {
 	if i := d.site[n]; i != 0 {

@@ -573,3 +573,32 @@ func TestCompareFindsSwelling(t *testing.T) {
 		}
 	}
 }
+
+// Somebody who knows a holder may judge otherwise: its part of the account goes along, that of others stays.
+func TestRejudge(t *testing.T) {
+	all := snapshots(t, `
+@1 synthetic "": element 1 -> @3
+@3 synthetic "(GC roots)": element 1 -> @5, element 2 -> @7
+@5 object "Array" 16: element j -> @1001+j/10*1000+2*(j%10) j<30
+@7 object "Array" 16: element j -> @1301+j/20*1000+2*(j%20) j<60
+@1001+i/10*1000+2*(i%10) i<30 +1+i/10 object "Timing" 40
+@1301+i/20*1000+2*(i%20) i<60 +1+i/20 object "Session" 24
+`)
+	d := compare(t, all)
+	if len(d.Sites) != 2 || d.Parts[Leak] != (Amount{90, 30*40 + 60*24}) {
+		t.Fatalf("%d sites, leaks %+v, want 2 with 90 objects", len(d.Sites), d.Parts[Leak])
+	}
+	timings := d.Sites[slices.IndexFunc(d.Sites, func(g *GrowthSite) bool { return g.Classes[0].Class == "Timing" })]
+	d.Rejudge(timings, Bounded, "it has a bound")
+	d.Rejudge(timings, Bounded, "said twice")
+	if got, want := d.Parts[Leak], (Amount{60, 60 * 24}); got != want {
+		t.Errorf("leaks = %+v, want %+v", got, want)
+	}
+	if got, want := d.Parts[Bounded], (Amount{30, 30 * 40}); got != want {
+		t.Errorf("bounded = %+v, want %+v", got, want)
+	}
+	if timings.Judgement != Bounded || timings.Why != "it has a bound" {
+		t.Errorf("Judgement, Why = %s, %q", timings.Judgement, timings.Why)
+	}
+	checkAccount(t, all, d)
+}

@@ -42,11 +42,13 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 	case heapsnap.ContextEdge:
 		script := p.contextScript(st.From)
 		r := reference{"variable", s.EdgeName(st.Edge), script, st.From}
-		if !userScript(script) {
+		switch {
+		case !userScript(script):
 			return r, 4
-		}
-		if r.name == "this" {
+		case r.name == "this":
 			return r, 6
+		case !ownScript(script): // the program's name for it says more
+			return r, 1
 		}
 		return r, 0
 	case heapsnap.PropertyEdge:
@@ -256,10 +258,14 @@ func (p *Pass) referenceName(n heapsnap.Node, depth int) string {
 	return ""
 }
 
-// shortScript is the last part of a script's name.
+// shortScript is the last part of a script's name, with the package's name and
+// the way below it for a script of a package: many are called index.js.
 func shortScript(script string) string {
 	if !userScript(script) {
 		return script
+	}
+	if name, folder := packageOf(script); name != "" {
+		return name + script[len(folder):]
 	}
 	return filepath.Base(script)
 }
@@ -319,9 +325,15 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	for _, pl := range p.places(entries, "") {
 		add(pl.File)
 	}
+	// What a package's own object keeps, the package's own lines put there: the
+	// same name in another file means something else.
+	folder := ""
+	if len(all) > 0 {
+		_, folder = packageOf(all[0])
+	}
 	var rest []string
 	for _, script := range p.s.Scripts() {
-		if userScript(script) {
+		if _, in := packageOf(script); userScript(script) && (folder == "" || in == folder) {
 			rest = append(rest, script)
 		}
 	}

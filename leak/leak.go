@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"heapsnap/diff"
@@ -115,6 +116,7 @@ type Location struct {
 	Column   int
 	Role     string // what the line does: "adds to the holder", "listener", ...
 	Code     string // its text, if the file could be read
+	Package  string // "name@version" of the npm package the file belongs to, "" for the program's own
 }
 
 // A Hop of a retaining path: Edge leads to Node. The first has no Edge.
@@ -142,6 +144,10 @@ func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
+		}
+		if why := p.bounded(g); why != "" {
+			d.Rejudge(g, diff.Bounded, why)
+			continue
 		}
 		f, _ := p.explain(g)
 		findings = append(findings, f)
@@ -196,8 +202,16 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 		}
 	}
 	f.Path = p.path(c.node, c.survivor)
+	if len(c.where) == 0 || !ownScript(c.where[0].File) {
+		own, through := p.callers(g, c.node, c.where)
+		c.where = compactLocations(append(own, c.where...))
+		if len(own) > 0 && through != "" {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("it is reached through the package %s; the first line is the program's own that is nearest to it", through))
+		}
+	}
 	for i := range c.where {
 		p.addCode(&c.where[i])
+		c.where[i].Package = p.packageLabel(c.where[i].File)
 	}
 	if len(c.where) > 0 {
 		f.Location, f.Locations = &c.where[0], c.where[1:]

@@ -102,6 +102,10 @@ type explanation struct {
 // One row per file in testdata, whose heaps are shaped as those of Node 20 to
 // 26 are.
 var explained = []explanation{
+	{"cache-package", "cache", `Map "cache" in @acme/memo/lib/index.js only grows`, `Map "cache" in @acme/memo/lib/index.js`,
+		"/app/quotes.js:11:18 in handle: const answer = quote(Number(req.amount));", []int{35, 35, 35}, "entries",
+		"it is reached through the package @acme/memo@2.3.1",
+		`(GC roots) | [x] function handle | variable "quote" function memoized | variable "cache" Map | [x] Object`},
 	{"listener", "listener", `listeners for "price" on PriceFeed "feed" in quotes.js are added and never removed`, `PriceFeed "feed" in quotes.js, event "price"`,
 		"/app/quotes.js:14:8 in handle: feed.on('price', (price) => session.update(price));", []int{40, 40, 40}, "listeners",
 		`"session" alive, about 512 bytes`,

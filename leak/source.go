@@ -199,12 +199,51 @@ func (src *source) nameFunctions() {
 			src.tokens[i].within = scopes[len(scopes)-1].name
 		}
 		t := src.tokens[i]
+		if t.text == "=>" && i+1 < len(src.tokens) && src.tokens[i+1].text != "{" {
+			if name, ok := src.functionBefore(i + 1); ok {
+				scopes = append(scopes, scope{src.expressionEnd(i + 1), name})
+			}
+			continue
+		}
 		if t.text != "{" || t.match < 0 || i == 0 {
 			continue
 		}
 		if name, ok := src.functionBefore(i); ok {
 			scopes = append(scopes, scope{t.match, name})
 		}
+	}
+}
+
+// expressionEnd returns the last token of the expression that begins at i.
+// Where a statement ends without a semicolon is told by a line that begins with
+// a word behind something that may end an expression.
+func (src *source) expressionEnd(i int) int {
+	for k := i; k < len(src.tokens); k++ {
+		t := src.tokens[k]
+		switch t.text {
+		case ",", ";", ")", "]", "}":
+			return k - 1
+		case "(", "[", "{":
+			if t.match > k {
+				k = t.match
+			}
+		default:
+			if k > i && js.IsIdentifierName(t.kind) && t.text != "in" && t.text != "instanceof" && src.mayEnd(k-1) &&
+				bytes.IndexByte(src.text[src.tokens[k-1].offset:t.offset], '\n') >= 0 {
+				return k - 1
+			}
+		}
+	}
+	return len(src.tokens) - 1
+}
+
+// mayEnd reports whether an expression may end with token i.
+func (src *source) mayEnd(i int) bool {
+	switch t := src.tokens[i]; t.text {
+	case ")", "]", "}", "this", "null", "true", "false":
+		return true
+	default:
+		return js.IsIdentifier(t.kind) || js.IsNumeric(t.kind) || t.kind == js.StringToken || t.kind == js.TemplateToken || t.kind == js.TemplateEndToken
 	}
 }
 

@@ -260,3 +260,29 @@ func FuzzTokenize(f *testing.F) {
 		p.calls("x.js", []string{"a", "m", "set"}, "", func(src *source, open int) bool { return src.argument(open, 0) != nil })
 	})
 }
+
+// The function around a token, that of an arrow function without braces too.
+func TestWithin(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"const f = (x) => here(x);\n", "f"},
+		{"const f = (x) => a(x);\nhere();", ""},
+		{"const f = (x) => a(x)\nhere()", ""},
+		{"const f = (x) => x\n  .map(here)", "f"},
+		{"const o = { f: (x) => a(x), g: here };", ""},
+		{"const o = { f: (x) => here(x), g: 1 };", "f"},
+		{"run((x) => here(x), 1)", "(anonymous)"},
+		{"run((x) => a(x), here)", ""},
+		{"const f = (x) => ({ a: [here] })", "f"},
+		{"const f = (x) => a(x) ||\n  here(x)", "f"},
+		{"const f = (x) => (y) => here", "(anonymous)"},
+		{"function f() { g((x) => x); here() }", "f"},
+	}
+	for _, test := range tests {
+		src := tokenize([]byte(test.text))
+		for _, tok := range src.tokens {
+			if tok.text == "here" && tok.within != test.want {
+				t.Errorf("%q: here is within %q, want %q", test.text, tok.within, test.want)
+			}
+		}
+	}
+}

@@ -68,6 +68,11 @@ func explainTimer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		identity: []string{function},
 		survivor: timers[len(timers)*3/4],
 	}
+	if len(closures) > 0 && len(places) == 0 {
+		// Only Node's own functions: the time-outs of sockets, say. They are
+		// there because of what else keeps the sockets.
+		c.specific = content
+	}
 	if duration := p.duration(holder); duration != "" {
 		c.holder.Name += ", " + duration + " ms"
 		c.evidence = append(c.evidence, fmt.Sprintf("they run every %s ms", duration))

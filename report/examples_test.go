@@ -181,7 +181,7 @@ func hostile(s string) *Report {
 	r.Target, r.Sentence, r.Version = s, s, s
 	r.Findings[0].Survivors.Unit = s
 	r.Captures[0].Name, r.Captures[3].NodeVersion, r.Captures[0].Mode = s, s, s
-	place := Location{Function: s, File: s, Line: 3, Column: 9, Role: s, Code: s}
+	place := Location{Function: s, File: s, Line: 3, Column: 9, Role: s, Code: s, Package: s}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		f.Rule, f.Title, f.Fix, f.Fingerprint = s, s, s, s

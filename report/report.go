@@ -106,6 +106,9 @@ type Location struct {
 	Column   int    `json:"column,omitempty"`
 	Role     string `json:"role,omitempty"` // "adds to the holder", "listener", "callback", "constructor"
 	Code     string `json:"code,omitempty"` // the line's text, when the file was readable
+	// Package is "name@version" of the npm package that the file belongs to;
+	// empty for the program's own files.
+	Package string `json:"package,omitempty"`
 }
 
 // Survivors counts the objects that were born after the first capture and

@@ -281,6 +281,9 @@ func (p *page) place(indent int, l Location, s style) {
 	if l.Role != "" {
 		about = append(about, clip(l.Role, 60))
 	}
+	if l.Package != "" {
+		about = append(about, "of "+clip(l.Package, 60))
+	}
 	words := strings.Join(about, ", ")
 	switch {
 	case words == "":
