@@ -521,63 +521,17 @@ func (src *source) nextInChain(at int) int {
 }
 
 // imports returns the names under which a script has what it imports from a
-// package: const name = require("package"), const { a, b: c } = require(...),
-// import name, { a, b as c } from "package", also of a file in the package.
+// package or from a file in it, in order.
 func (p *Pass) imports(script, name string) []string {
 	if !bytes.Contains(p.text(script), []byte(name)) {
 		return nil
 	}
-	src := p.file(script)
 	var names []string
-	for i, t := range src.tokens {
-		if t.kind != js.StringToken {
-			continue
-		}
-		text := strings.Trim(t.text, `'"`)
-		if text != name && !strings.HasPrefix(text, name+"/") {
-			continue
-		}
-		switch {
-		case src.at(i-1) == "(" && (src.at(i-2) == "require" || src.at(i-2) == "import"):
-			k := i - 3
-			for src.at(k) == "await" || src.at(k) == "(" || js.IsIdentifierName(src.tokens[max(k, 0)].kind) && src.at(k+1) == "(" && src.at(k) != "=" {
-				k-- // (await import()), __importDefault(require())
-			}
-			if src.at(k) == "=" {
-				names = append(names, src.patternNames(k-1)...)
-			}
-		case src.at(i-1) == "from":
-			for k := i - 2; k >= 0 && src.at(k) != "import" && src.at(k) != "export"; k-- {
-				names = append(names, src.patternNames(k)...)
-				if src.at(k) == "}" && src.tokens[k].match >= 0 {
-					k = src.tokens[k].match
-				}
-			}
+	for local, b := range p.file(script).bindings() {
+		if b.module == name || strings.HasPrefix(b.module, name+"/") {
+			names = append(names, local)
 		}
 	}
-	return names
-}
-
-// patternNames returns the names that a pattern ending at token k binds.
-func (src *source) patternNames(k int) []string {
-	if k < 0 {
-		return nil
-	}
-	t := src.tokens[k]
-	if t.text != "}" {
-		if js.IsIdentifier(t.kind) && t.text != "as" {
-			return []string{t.text}
-		}
-		return nil
-	}
-	var names []string
-	for i := t.match + 1; i >= 1 && i < k; i++ {
-		switch src.at(i + 1) {
-		case ",", "}", "=":
-			if js.IsIdentifier(src.tokens[i].kind) {
-				names = append(names, src.at(i))
-			}
-		}
-	}
+	slices.Sort(names)
 	return names
 }
