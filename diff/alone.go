@@ -27,7 +27,7 @@ type AloneOptions struct {
 const (
 	// minCrowd is how many objects of one role under one holder are looked at:
 	// fewer are told only when they are large.
-	minCrowd = 40
+	minCrowd = 10
 	// giantShare is the part of the heap from which one object is a giant, and
 	// accumulates the part of it below which no single child holds all it has:
 	// the holder that a person can do something about.

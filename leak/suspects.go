@@ -45,6 +45,7 @@ func Suspects(ctx context.Context, s *heapsnap.Snapshot, opts Options) (stand, u
 const (
 	manyOfMechanism  = 100
 	manyInCollection = 250
+	manyOfThreads    = 10 // threads and processes, whose cost is not in this heap
 	// In a large heap hundreds are nothing: there a suspect has this part of
 	// it, or is a crowd without example.
 	partOfHeap     = 0.01
@@ -63,7 +64,10 @@ func (p *Pass) standsOut(g *diff.GrowthSite, f *Finding, specific int) bool {
 	}
 	count := total(f.Entries)
 	least := manyInCollection
-	if specific >= content {
+	switch {
+	case f.Rule == workerRule.Name, f.Rule == childProcessRule.Name:
+		return count >= manyOfThreads
+	case specific >= content:
 		least = manyOfMechanism
 	}
 	if specific >= mechanism && count >= withoutExample {
@@ -152,14 +156,36 @@ func (p *Pass) exportOfNode(n heapsnap.Node) bool {
 	return false
 }
 
-// ofTheProgram reports whether n is a function of the program, stands for one,
-// or is an object of one of its classes.
+// ofTheProgram reports whether n is a function of the program, an object of one
+// of its classes, or an object of Node's that keeps such: a timer its callback,
+// a socket its listeners. A module keeps all of its program, which says nothing.
 func (p *Pass) ofTheProgram(n heapsnap.Node) bool {
-	if c := p.closure(n); c != heapsnap.NoNode {
-		n = c
+	if name := p.s.RawName(n); name == "Module" || name == "ModuleWrap" {
+		return false
 	}
-	if l := p.s.Location(n); l != nil {
-		return userScript(l.Script)
+	const most = 200 // of what n dominates, nearest first
+	queue := []heapsnap.Node{n}
+	if c := p.closure(n); c != heapsnap.NoNode && c != n {
+		queue = append(queue, c)
 	}
-	return p.s.Type(n) == heapsnap.Closure && userScript(p.s.Script(n))
+	for head := 0; head < len(queue); head++ {
+		n := queue[head]
+		switch p.s.Type(n) {
+		case heapsnap.Closure:
+			if userScript(p.s.Script(n)) {
+				return true
+			}
+		case heapsnap.Object:
+			if l := p.s.Location(n); l != nil && userScript(l.Script) {
+				return true
+			}
+		}
+		for to := range p.s.Dominated(n) {
+			if len(queue) == most {
+				break
+			}
+			queue = append(queue, to)
+		}
+	}
+	return false
 }
