@@ -175,7 +175,7 @@ func (s *Snapshot) trackAllocations(nodes int) {
 	if s.allocation == nil {
 		s.allocation = &allocation{}
 	}
-	s.allocation.made = make([]uint32, nodes)
+	s.allocation.made = grown(s.allocation.made, nodes)
 }
 
 // allocations reads one of the sections trace_function_infos, trace_tree and

@@ -27,6 +27,13 @@ type input struct {
 	salvage  bool // parse what stands before the end of an array that is cut short
 	progress func(read int64)
 	free     chan []byte
+
+	// Where columns may not be made at once for all that the header promises,
+	// grow makes room for so many numbers of the section that is read next, and
+	// returns for how many there is now; no worker runs meanwhile.
+	grow func(numbers uint64) uint64
+	room uint64         // numbers that the columns have room for, with grow
+	busy sync.WaitGroup // blocks that are sent and not parsed yet
 }
 
 func newInput(ctx context.Context, r io.Reader, progress func(int64)) *input {
@@ -247,6 +254,7 @@ type block struct {
 // counting its commas is some 20 times as fast as reading its digits: so
 // workers write straight into the columns.
 func (in *input) numbers(section string, limit uint64, parse func(b block) error) (uint64, error) {
+	defer func() { in.grow = nil }()
 	if err := in.expect(section, '['); err != nil {
 		return 0, err
 	}
@@ -276,6 +284,7 @@ func (in *input) numbers(section string, limit uint64, parse func(b block) error
 						fail(b.offset, err)
 					}
 				}
+				in.busy.Done()
 				select {
 				case in.free <- b.buf[:0]:
 				default:
@@ -299,6 +308,11 @@ func (in *input) cut(section string, limit uint64, work chan<- block, failed *at
 		if count+n > limit {
 			return &SyntaxError{section, offset, fmt.Sprintf("%d numbers, as the header's counts say", limit), "more"}
 		}
+		if in.grow != nil && count+n > in.room {
+			in.busy.Wait()
+			in.room = in.grow(count + n)
+		}
+		in.busy.Add(1)
 		work <- block{text, count, offset, buf}
 		count += n
 		return nil

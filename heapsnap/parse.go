@@ -201,18 +201,21 @@ func (p *parser) header() error {
 func (p *parser) nodes() error {
 	s, n := p.s, p.room(p.h.NodeCount, p.l.nodeFields)
 	at := p.in.offset()
-	s.id, s.self = newWideColumn(n), newWideColumn(n)
-	s.nodeType = make([]NodeType, n)
-	if !p.idsOnly {
-		s.nodeName = make([]uint32, n)
-		s.firstEdge = make([]uint32, n+1)
+	p.inSteps(n, p.l.nodeFields, func(rows int) {
+		s.id.low, s.self.low = grown(s.id.low, rows), grown(s.self.low, rows)
+		s.nodeType = grown(s.nodeType, rows)
+		if p.idsOnly {
+			return
+		}
+		s.nodeName = grown(s.nodeName, rows)
+		s.firstEdge = grown(s.firstEdge, rows+1)
 		if p.l.nodeDetach >= 0 {
-			s.detached = make([]uint8, n)
+			s.detached = grown(s.detached, rows)
 		}
 		if p.tracked() {
-			s.trackAllocations(n)
+			s.trackAllocations(rows)
 		}
-	}
+	})
 	want := p.h.NodeCount * uint64(p.l.nodeFields)
 	got, err := p.in.numbers("nodes", uint64(n*p.l.nodeFields), p.nodeBlock)
 	if p.nodesRead = got; err != nil {
@@ -240,6 +243,36 @@ func (p *parser) nodes() error {
 	}
 	p.nodesWhole = true
 	return nil
+}
+
+// firstRows is how many rows columns have before anything of them was read, if
+// the input's size does not tell that it can hold what the header promises.
+var firstRows = 1 << 20 // less in tests
+
+// inSteps calls columns with the number of rows that they are to have: all at
+// once where the input's size is known, as the header was held to it then. Else
+// few, and four times as many whenever those are read, so that a header that
+// promises a lot costs nothing.
+func (p *parser) inSteps(all, fields int, columns func(rows int)) {
+	p.in.grow, p.in.room = nil, 0
+	rows := all
+	if p.opts.Size == 0 && all > firstRows {
+		rows = firstRows
+		p.in.room = uint64(rows * fields)
+		p.in.grow = func(numbers uint64) uint64 {
+			rows = min(all, max(4*rows, int(numbers/uint64(fields))+1))
+			columns(rows)
+			return uint64(rows) * uint64(fields)
+		}
+	}
+	columns(rows)
+}
+
+// grown returns the column with n rows.
+func grown[T any](column []T, n int) []T {
+	to := make([]T, n)
+	copy(to, column)
+	return to
 }
 
 func (p *parser) wrongCount(section string, got, want, rows uint64, fields int) error {
@@ -344,9 +377,11 @@ func (p *parser) edges() error {
 		return &SyntaxError{"edges", p.in.offset(), "the nodes before the edges", "edges first"}
 	}
 	n := p.room(p.h.EdgeCount, p.l.edgeFields)
-	s.edgeType = make([]EdgeType, n)
-	s.edgeName = make([]uint32, n)
-	s.edgeTo = make([]Node, n)
+	p.inSteps(n, p.l.edgeFields, func(rows int) {
+		s.edgeType = grown(s.edgeType, rows)
+		s.edgeName = grown(s.edgeName, rows)
+		s.edgeTo = grown(s.edgeTo, rows)
+	})
 	want := p.h.EdgeCount * uint64(p.l.edgeFields)
 	got, err := p.in.numbers("edges", uint64(n*p.l.edgeFields), p.edgeBlock)
 	if p.edgesRead = got; err != nil {
@@ -454,7 +489,13 @@ func (p *parser) locations() error {
 		return p.in.skip(section)
 	}
 	fields := uint64(l.locFields)
-	p.s.place = make([]uint32, p.room(p.h.NodeCount, p.l.nodeFields))
+	rows := len(p.s.nodeType)
+	if rows == 0 { // V8 writes the nodes first
+		if rows = p.room(p.h.NodeCount, p.l.nodeFields); p.opts.Size == 0 && rows > firstRows {
+			return &SyntaxError{section, p.in.offset(), "the nodes before the locations, in an input of unknown size", "locations first"}
+		}
+	}
+	p.s.place = make([]uint32, rows)
 	table := newPlaceTable(p.s)
 	var (
 		mu    sync.Mutex

@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -368,6 +372,104 @@ func TestReadHugeCounts(t *testing.T) {
 			t.Errorf("Read with %s = %v, want a SyntaxError in the header (%v allocations)", huge, err, bytes)
 		}
 	}
+}
+
+// Where the size is not known, memory is taken for what was read and not for
+// what the header promises.
+func TestReadHugeCountsOfUnknownSize(t *testing.T) {
+	dir := t.TempDir()
+	for _, huge := range []string{
+		`"node_count":4294967294,"edge_count":2}`, `"node_count":2147483648,"edge_count":4294967294}`, `"node_count":3,"edge_count":4294967294}`,
+	} {
+		text := strings.Replace(valid, `"node_count":3,"edge_count":2}`, huge, 1)
+		// The nodes agree that there are as many edges, where the nodes are there.
+		promised := strings.Replace(text, `"nodes":[0,0,1,0,2`, `"nodes":[0,0,1,0,4294967294`, 1)
+		for name, data := range map[string][]byte{
+			"a.gz": gzipped(t, text), "a.zst": zstandard(t, text), "b.gz": gzipped(t, promised), "b.zst": zstandard(t, promised), "-": []byte(text),
+		} {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for what, open := range map[string]func() error{
+				"Open": func() error {
+					if name == "-" {
+						_, err := Read(t.Context(), bytes.NewReader(data), Options{})
+						return err
+					}
+					_, err := Open(t.Context(), path, Options{})
+					return err
+				},
+				"OpenIdentities": func() error {
+					if name == "-" {
+						_, err := ReadIdentities(t.Context(), bytes.NewReader(data), Options{})
+						return err
+					}
+					_, err := OpenIdentities(t.Context(), path, Options{})
+					return err
+				},
+			} {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				err := open()
+				runtime.ReadMemStats(&after)
+				var syntax *SyntaxError
+				nodesFit := strings.Contains(huge, `"node_count":3,`)
+				if what == "OpenIdentities" && nodesFit {
+					if err != nil { // it does not look at the edges
+						t.Errorf("%s of %s with %s = %v", what, name, huge, err)
+					}
+				} else if !errors.As(err, &syntax) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%s of %s with %s = %v, want a SyntaxError in one line", what, name, huge, err)
+				}
+				if took := after.TotalAlloc - before.TotalAlloc; took > 48<<20 {
+					t.Errorf("%s of %s with %s took %d bytes", what, name, huge, took)
+				}
+			}
+		}
+	}
+}
+
+// Columns that grow hold what columns made at once hold.
+func TestReadInSteps(t *testing.T) {
+	defer func(rows int) { firstRows = rows }(firstRows)
+	data := mustGolden(t)
+	for _, firstRows = range []int{1, 7, 1000, 20000} {
+		got, err := Read(t.Context(), bytes.NewReader(data), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := modelOf(got).difference(modelOf(mustRead(t, data))); diff != "" {
+			t.Errorf("from %d rows: %s", firstRows, diff)
+		}
+		r := rand.New(rand.NewPCG(9, uint64(firstRows)))
+		for range 100 {
+			m := randomModel(r)
+			got, err := Read(t.Context(), iotest.HalfReader(bytes.NewReader(m.write())), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := modelOf(got)
+			read.textNumber = m.textNumber
+			if diff := read.difference(m); diff != "" {
+				t.Fatalf("from %d rows: %s", firstRows, diff)
+			}
+		}
+	}
+	large, _ := large(t)
+	firstRows = 10
+	if diff := modelOf(mustRead(t, large)).difference(modelOf(readUnsized(t, large))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func readUnsized(t *testing.T, data []byte) *Snapshot {
+	t.Helper()
+	s, err := Read(t.Context(), bytes.NewReader(data), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestReadProgress(t *testing.T) {
