@@ -47,9 +47,10 @@ type crowd struct {
 	holder  heapsnap.Node
 	role    uint32
 	entries []heapsnap.Node
-	bytes   uint64 // that they retain
-	links   bool   // of a structure; holder is the first
-	around  *crowd // the one that holder is part of, nil without
+	bytes   uint64        // that they retain
+	links   bool          // of a structure; holder is the first
+	head    heapsnap.Node // where links begin, see pathTree.head
+	around  *crowd        // the one that holder is part of, nil without
 	drop    bool
 }
 
@@ -138,7 +139,9 @@ func (t *pathTree) crowds() []*crowd {
 			k.bytes = s.RetainedSize(k.holder)
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(k *crowd) bool {
+		return k.links && asynchronous(t.s.RawName(k.holder)) && t.isStar(k)
+	})
 }
 
 // nest drops crowds inside of entries of others: each of a thousand sessions
@@ -154,7 +157,8 @@ func (t *pathTree) nest(all []*crowd) {
 			entryOf[n] = uint32(i) + 1
 		}
 		if k.links {
-			entryOf[k.holder] = uint32(i) + 1
+			k.head = t.head(k)
+			entryOf[k.holder], entryOf[k.head] = uint32(i)+1, uint32(i)+1
 		}
 		holders[k.holder] = append(holders[k.holder], uint32(i))
 	}
@@ -212,9 +216,9 @@ func (t *pathTree) marked(all []*crowd) []heapsnap.Node {
 		// A list of the program's class is known by its first link. Functions
 		// and plain objects have no name of their own: their list is known by
 		// what leads to it.
-		if k.links && (s.Type(k.holder) != heapsnap.Object || generic(s.RawName(k.holder))) {
-			if head := t.head(k); holds[head] <= 1 {
-				nodes = append(nodes, head)
+		if class := s.RawName(k.holder); k.links && (s.Type(k.holder) != heapsnap.Object || generic(class) && !asynchronous(class)) {
+			if holds[k.head] <= 1 {
+				nodes = append(nodes, k.head)
 			}
 		}
 	}

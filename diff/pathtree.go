@@ -198,8 +198,9 @@ func (t *pathTree) collapse(owner, n heapsnap.Node, label, kind uint32) (uint32,
 	if typ := s.Type(n); typ != heapsnap.Object && typ != heapsnap.Closure {
 		return 0, heapsnap.NoNode
 	}
-	any := s.Type(n) == heapsnap.Object && !generic(t.names.text[kind])
-	if !any && label <= entryName || t.names.text[kind] == "system / Context" {
+	class := t.names.text[kind]
+	any := s.Type(n) == heapsnap.Object && (!generic(class) || asynchronous(class))
+	if !any && label <= entryName || class == "system / Context" {
 		return 0, heapsnap.NoNode
 	}
 	above := owner
@@ -237,6 +238,29 @@ func generic(class string) bool {
 		return true
 	}
 	return strings.HasPrefix(class, "system / ") || class[0] == '('
+}
+
+// asynchronous reports whether a class is of what waits for each other: chained
+// promises, calls of async functions.
+func asynchronous(class string) bool { return class == "Promise" || class == "Generator" }
+
+// isStar reports whether most links hang on the first one: a promise that many
+// wait for is no chain of promises, though each of them has one to give.
+func (t *pathTree) isStar(k *crowd) bool {
+	on := 0
+	for _, n := range k.entries {
+		above := t.ownerOf(n)
+		for range maxLink {
+			if t.of[above] == k.role {
+				break
+			}
+			above = t.ownerOf(above)
+		}
+		if above == k.holder {
+			on++
+		}
+	}
+	return 2*on >= len(k.entries)
 }
 
 // kind is what n is: its class, for a function its name and file, for all else

@@ -163,11 +163,12 @@ func (p *Pass) ofTheProgram(n heapsnap.Node) bool {
 	if name := p.s.RawName(n); name == "Module" || name == "ModuleWrap" {
 		return false
 	}
-	const most = 200 // of what n dominates, nearest first
+	const most = 300 // objects, nearest first
 	queue := []heapsnap.Node{n}
 	if c := p.closure(n); c != heapsnap.NoNode && c != n {
 		queue = append(queue, c)
 	}
+	seen := map[heapsnap.Node]bool{n: true}
 	for head := 0; head < len(queue); head++ {
 		n := queue[head]
 		switch p.s.Type(n) {
@@ -180,12 +181,41 @@ func (p *Pass) ofTheProgram(n heapsnap.Node) bool {
 				return true
 			}
 		}
-		for to := range p.s.Dominated(n) {
-			if len(queue) == most {
-				break
+		for e := range p.s.Edges(n) {
+			if to := p.s.To(e); len(queue) < most && !seen[to] && p.partOf(n, e) {
+				seen[to] = true
+				queue = append(queue, to)
 			}
-			queue = append(queue, to)
 		}
 	}
 	return false
+}
+
+// partOf reports whether a reference leads to what n is about: its properties
+// and entries, who waits for a promise, and not its class, or all that a
+// function of Node's could see.
+func (p *Pass) partOf(n heapsnap.Node, e heapsnap.Edge) bool {
+	s := p.s
+	if !s.Strong(n, e) {
+		return false
+	}
+	switch s.Type(n) {
+	case heapsnap.Object, heapsnap.Array:
+	case heapsnap.Hidden:
+		return s.RawName(n) == "system / PromiseReaction"
+	case heapsnap.Closure:
+		return s.EdgeType(e) == heapsnap.InternalEdge && (s.EdgeName(e) == "bound_function" || s.EdgeName(e) == "bound_this" ||
+			s.EdgeName(e) == "context" && s.Script(n) == "")
+	default:
+		return false
+	}
+	switch s.EdgeType(e) {
+	case heapsnap.PropertyEdge:
+		name := s.EdgeName(e)
+		return name != "__proto__" && name != "constructor"
+	case heapsnap.InternalEdge:
+		name := s.EdgeName(e)
+		return name != "map" && name != "previous" && name != "scope_info"
+	}
+	return true
 }
