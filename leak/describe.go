@@ -352,6 +352,38 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	return all
 }
 
+// seenBy returns where functions are written that see the variable n is in, or
+// the class of the object it is a property of: the best there is without
+// sources for a holder of what is no object of the program's.
+func (p *Pass) seenBy(n heapsnap.Node) []Location {
+	const (
+		maxHops = 4
+		most    = 3
+	)
+	var where []Location
+	for range maxHops {
+		if p.isContext(n) {
+			break
+		}
+		r := p.reference(n)
+		if r.kind == "" || r.owner == heapsnap.NoNode {
+			return nil
+		}
+		n = r.owner
+		if l := p.functionAt(n, "class that has it"); l != nil && p.s.Type(n) == heapsnap.Object {
+			return []Location{*l}
+		}
+	}
+	for from, e := range p.s.Retainers(n) {
+		if p.s.EdgeType(e) == heapsnap.InternalEdge && p.s.EdgeName(e) == "context" && len(where) < most {
+			if l := p.functionAt(from, "function that sees it"); l != nil {
+				where = append(where, *l)
+			}
+		}
+	}
+	return where
+}
+
 // addersOf returns the lines that add to holder under the site's label.
 func (p *Pass) addersOf(holder heapsnap.Node, label string, entries []heapsnap.Node) []Location {
 	const maxFiles = 300 // of a large program; nearest come first

@@ -40,6 +40,7 @@ type Rule struct {
 // Rules returns all rules, by name.
 func Rules() []Rule {
 	rules := []Rule{
+		bufferRule,
 		cacheRule,
 		childProcessRule,
 		closureRule,
@@ -47,6 +48,7 @@ func Rules() []Rule {
 		listenerRule,
 		promiseRule,
 		socketRule,
+		stringRule,
 		timerRule,
 		workerRule,
 	}
