@@ -60,7 +60,7 @@ func explainBuffer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	}
 	c.where = p.addersOf(holder, g.Label, g.Entries)
 	if len(c.where) == 0 {
-		c.where = p.seenBy(holder)
+		c.where = p.knownBy(holder)
 	}
 	each := median(stores)
 	c.evidence = append(c.evidence, fmt.Sprintf("%d buffers have %d blocks of memory outside the heap, %d bytes, one mostly of %d", len(views), len(stores), bytes, each))

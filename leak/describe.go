@@ -352,10 +352,10 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	return all
 }
 
-// seenBy returns where functions are written that see the variable n is in, or
+// knownBy returns where functions are written that see the variable n is in, or
 // the class of the object it is a property of: the best there is without
 // sources for a holder of what is no object of the program's.
-func (p *Pass) seenBy(n heapsnap.Node) []Location {
+func (p *Pass) knownBy(n heapsnap.Node) []Location {
 	const (
 		maxHops = 4
 		most    = 3

@@ -80,7 +80,7 @@ func explainParts(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.where = compactLocations(append(c.where, p.partCalls(c.where, nil,
 		[]string{"slice", "substring", "substr", "split", "match", "matchAll", "exec"})...))
 	if len(c.where) == 0 {
-		c.where = p.seenBy(holder)
+		c.where = p.knownBy(holder)
 	}
 	c.evidence = append(c.evidence, fmt.Sprintf("%d parts keep %d texts of %d bytes, one mostly of %d", len(parts), len(whole), bytes, median(sizes)))
 	c.sample = append(c.sample, "a part of "+p.valueText(p.s.Internal(parts[len(parts)-1], "parent")))
@@ -155,7 +155,7 @@ func explainRope(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.holder.Name = name
 	c.where = p.addersOf(holder, g.Label, nil)
 	if len(c.where) == 0 {
-		c.where = p.seenBy(holder)
+		c.where = p.knownBy(holder)
 	}
 	c.evidence = append(c.evidence, fmt.Sprintf("the text hangs together of %d pieces, none of them freed while it grows", pieces))
 	if second := p.s.Internal(spine[len(spine)-1], "second"); second != heapsnap.NoNode {
