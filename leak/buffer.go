@@ -67,8 +67,8 @@ func explainBuffer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	parts := p.partCalls(c.where, []string{"subarray"}, []string{"slice", "read"})
 	if len(parts) > 0 {
 		c.title = fmt.Sprintf("parts of buffers are put into %s, and keep the whole buffers", o.Name)
-		if used := p.literalLength(parts[0]); used > 0 && uint64(used) < each {
-			c.evidence = append(c.evidence, fmt.Sprintf("each part is of %d bytes and keeps %d", used, each))
+		if used := p.literalLength(parts[0]); used > 0 && uint64(used*len(views)) < bytes {
+			c.evidence = append(c.evidence, fmt.Sprintf("the parts are of %d bytes each, %d in all, and keep %d", used, used*len(views), bytes))
 		}
 		c.where = compactLocations(append(c.where, parts...))
 		c.fix = "Copy the part before it is kept, Buffer.from(part): it then no longer keeps the buffer that it is a part of. And bound how many are kept."

@@ -30,12 +30,12 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 
 // causeOf returns the finding that f is a consequence of, or nil.
 func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
-	if f.Location != nil || p.userHeld(f.Site.Holder) {
+	if !f.lineless || p.userHeld(f.Site.Holder) {
 		return nil
 	}
 	for i := range findings {
 		cause := &findings[i]
-		if cause.Site == f.Site || !cause.resource || cause.Location == nil {
+		if cause.Site == f.Site || !cause.resource || cause.lineless {
 			continue
 		}
 		if slices.Equal(cause.Entries, f.Entries) || p.leadsTo(f, cause) {

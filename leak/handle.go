@@ -149,7 +149,7 @@ func (p *Pass) leadingFamily(g *diff.GrowthSite, holder heapsnap.Node) (*family,
 		if p.s.Type(holder) != heapsnap.Synthetic && holder == g.Holder && fewOfMany*len(handles) < len(g.Entries) {
 			return nil, nil
 		}
-		if per := p.count(nodesOf(handles)); slices.Min(per) == 0 {
+		if per := p.count(nodesOf(handles)); slices.Min(per) == 0 && g.Judgement == diff.Leak {
 			return nil, nil
 		}
 		return &families[i], handles

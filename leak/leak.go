@@ -101,6 +101,7 @@ type Finding struct {
 	Fingerprint string
 
 	resource bool // something of the operating system that must be closed
+	lineless bool // neither heap nor source had a line for it by themselves
 }
 
 // An Object is a heap object in words.
@@ -190,7 +191,7 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	f = Finding{
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
-		resource: c.specific == resource,
+		resource: c.specific == resource, lineless: len(c.where) == 0,
 	}
 	if f.Entries == nil || slices.Contains(f.Entries, 0) && !slices.Contains(g.Count, 0) {
 		// What is counted is made anew while what hangs on it stays, as a timer

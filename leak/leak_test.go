@@ -139,7 +139,7 @@ var explained = []explanation{
 		`(GC roots) | [x] function place | variable "warehouse" Warehouse | .ready Promise | reactions_or_result function (anonymous) | extension Generator`},
 	{"buffer", "buffer", `parts of buffers are put into Array "signatures" in store.js, and keep the whole buffers`, `Array "signatures" in store.js`,
 		"/app/store.js:6:3 in enter: signatures.push({ signature });", []int{20, 20, 20}, "buffers",
-		"each part is of 16 bytes and keeps 50000",
+		"the parts are of 16 bytes each, 960 in all, and keep 3000000",
 		`(GC roots) | [x] function enter | variable "signatures" Array | [x] Object | .signature Buffer`},
 	{"buffer-kept", "buffer", `buffers are put into Array .messages of Inbox "inbox" in mail.js and stay there`, `Array .messages of Inbox "inbox" in mail.js`,
 		"/app/mail.js:4:9 in receive: inbox.messages.push(Buffer.from(text));", []int{20, 20, 20}, "buffers",
