@@ -13,6 +13,10 @@ var (
 	detachedFromWorker   = proto.Event[workerDetachParams]{Method: "NodeWorker.detachedFromWorker"}
 	waitingForDisconnect = proto.Event[proto.Empty]{Method: "NodeRuntime.waitingForDisconnect"}
 
+	traceStart = proto.Command[traceStartParams, proto.Empty]{Method: "NodeTracing.start"}
+	traceStop  = proto.Command[proto.Empty, proto.Empty]{Method: "NodeTracing.stop"}
+	traceData  = proto.Event[proto.Empty]{Method: "NodeTracing.dataCollected"}
+
 	notifyWhenWaitingForDisconnect = proto.Command[notifyParams, proto.Empty]{Method: "NodeRuntime.notifyWhenWaitingForDisconnect"}
 )
 
@@ -40,4 +44,10 @@ type attachedParams struct {
 
 type notifyParams struct {
 	Enabled bool `json:"enabled"`
+}
+
+type traceStartParams struct {
+	TraceConfig struct {
+		IncludedCategories []string `json:"includedCategories"`
+	} `json:"traceConfig"`
 }

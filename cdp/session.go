@@ -60,6 +60,9 @@ type Session struct {
 	capturing chan struct{} // holds one token while a snapshot is on its way
 	lastNodes int           // nodes of the last complete capture; guarded by mu
 
+	held   bool          // see HoldExit; guarded by mu
+	atExit chan struct{} // closed when a program that is held has ended
+
 	booted  atomic.Bool // see boot
 	scratch []byte      // of the read loop: the unescaped chunk
 }
@@ -89,7 +92,9 @@ func Dial(ctx context.Context, t Target) (*Session, error) {
 	// to be told, and let go. The answer is not waited for: the program may be
 	// busy, and that is no reason not to connect.
 	s.on(waitingForDisconnect.Method, func(jsonv2.Value) {
-		s.end(fmt.Errorf("the program ended: %w", ErrClosed))
+		if !s.heldAtExit() {
+			s.end(fmt.Errorf("the program ended: %w", ErrClosed))
+		}
 	})
 	if err := s.post(notifyWhenWaitingForDisconnect.Method, notifyParams{Enabled: true}); err != nil {
 		s.Close()
@@ -107,6 +112,7 @@ func newSession(t Target, l link) *Session {
 		subs:      map[string][]*subscription{},
 		handlers:  map[string][]*handler{},
 		capturing: make(chan struct{}, 1),
+		atExit:    make(chan struct{}),
 	}
 }
 
@@ -127,6 +133,33 @@ func (s *Session) Err() error {
 // paused target runs on.
 func (s *Session) Close() error {
 	return s.end(errSelfClosed)
+}
+
+// HoldExit makes a program that comes to its end wait for this session, so that
+// it can still be asked for what was recorded: expressions and profiles work,
+// the event loop does not turn any more (Node 18 to 26). The channel is closed
+// when that has happened; [Session.Close] lets the program go.
+func (s *Session) HoldExit() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+	return s.atExit
+}
+
+// heldAtExit reports whether the program that has ended is held, and says so to
+// who holds it.
+func (s *Session) heldAtExit() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.held {
+		return false
+	}
+	select {
+	case <-s.atExit:
+	default:
+		close(s.atExit)
+	}
+	return true
 }
 
 // Call runs a command and decodes its result into result, which may be nil. It

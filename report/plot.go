@@ -104,9 +104,7 @@ func Plot(w io.Writer, r *Report, f Format, size Size) error {
 		if _, err := c.WriteTo(&b); err != nil {
 			return err
 		}
-		// Few readers have Liberation Sans; Arial and Helvetica are as wide.
-		svg := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-		_, err := w.Write(svg)
+		_, err := w.Write(webFonts(b.Bytes()))
 		return err
 	case PNG:
 		c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
@@ -117,6 +115,12 @@ func Plot(w io.Writer, r *Report, f Format, size Size) error {
 		return err
 	}
 	return fmt.Errorf("%w: the plot is svg or png, not %s", ErrNoForm, f)
+}
+
+// webFonts names fonts that readers of an SVG have: few have Liberation Sans,
+// and Arial and Helvetica are as wide.
+func webFonts(svg []byte) []byte {
+	return bytes.ReplaceAll(svg, []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
 }
 
 func plotAs(f Format) func(io.Writer, *Report, Options) error {

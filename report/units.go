@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -87,4 +88,23 @@ func percentages(parts []uint64) []int {
 		rest[best] = -1
 	}
 	return out
+}
+
+// FormatMS returns milliseconds for people: 0.4 ms, 12 ms, 1.25 s.
+func FormatMS(ms float64) string {
+	switch {
+	case ms >= 9_995:
+		return fmt.Sprintf("%.1f s", ms/1000)
+	case ms >= 999.5:
+		return fmt.Sprintf("%.2f s", ms/1000)
+	case ms >= 9.95 || ms == 0:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.1f ms", ms)
+}
+
+// nthLargest returns the n-th largest value, from 1.
+func nthLargest(values []float64, n int) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(0, len(sorted)-n)]
 }

@@ -6,14 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"heapsnap/eventloop"
 	"heapsnap/leak"
 	"heapsnap/report"
 )
 
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain [RULE]",
-		Short: "What a rule looks for, why it leaks, and how to mend it",
+		Use:   "explain [RULE | CAUSE]",
+		Short: "What a rule or a cause is, why programs have it, and how to mend it",
 		Args:  arguments(0, 1, ""),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return ruleNames(), cobra.ShellCompDirectiveNoFileComp
@@ -27,7 +28,12 @@ func newExplain(a *app) *cobra.Command {
 					return a.explainRule(r)
 				}
 			}
-			return usagef("explain: no rule is called %q: there are %s", args[0], strings.Join(ruleNames(), ", "))
+			for _, c := range eventloop.Causes() {
+				if c.Name == args[0] {
+					return a.explainCause(c)
+				}
+			}
+			return usagef("explain: no rule or cause is called %q: there are %s", args[0], strings.Join(ruleNames(), ", "))
 		},
 	}
 }
@@ -37,26 +43,42 @@ func ruleNames() []string {
 	for _, r := range leak.Rules() {
 		names = append(names, r.Name)
 	}
+	for _, c := range eventloop.Causes() {
+		names = append(names, c.Name)
+	}
 	return names
 }
 
 func (a *app) listRules() error {
 	var b strings.Builder
+	b.WriteString("Leaks:\n")
 	for _, r := range leak.Rules() {
-		fmt.Fprintf(&b, "%-10s  %s\n", r.Name, r.Title)
+		fmt.Fprintf(&b, "%-13s  %s\n", r.Name, r.Title)
 	}
-	b.WriteString("\nheapsnap explain RULE says more.\n")
+	b.WriteString("\nBlocked event loops:\n")
+	for _, c := range eventloop.Causes() {
+		fmt.Fprintf(&b, "%-13s  %s\n", c.Name, c.Title)
+	}
+	b.WriteString("\nheapsnap explain NAME says more.\n")
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
 }
 
 func (a *app) explainRule(r leak.Rule) error {
+	return a.explain(r.Name+": "+r.Title, r.Cause, r.Sign, r.Fix, "Leaks", r.Before, r.After, r.Links)
+}
+
+func (a *app) explainCause(c eventloop.Cause) error {
+	return a.explain(c.Name+": "+c.Title, c.Why, c.Sign, c.Fix, "Blocks", c.Before, c.After, c.Links)
+}
+
+func (a *app) explain(title, cause, sign, fix, bad, before, after string, links []string) error {
 	width := a.width
 	if width == 0 {
 		width = 80
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", r.Name, r.Title)
+	fmt.Fprintln(&b, title)
 	part := func(heading string, lines []string) {
 		if len(lines) == 0 {
 			return
@@ -72,12 +94,12 @@ func (a *app) explainRule(r leak.Rule) error {
 		}
 		return strings.Split(text, "\n")
 	}
-	part("Why it happens", report.Wrap(r.Cause, width-2))
-	part("How it shows", report.Wrap(r.Sign, width-2))
-	part("What to do", report.Wrap(r.Fix, width-2))
-	part("Leaks", code(r.Before))
-	part("Mended", code(r.After))
-	part("More", r.Links)
+	part("Why it happens", report.Wrap(cause, width-2))
+	part("How it shows", report.Wrap(sign, width-2))
+	part("What to do", report.Wrap(fix, width-2))
+	part(bad, code(before))
+	part("Mended", code(after))
+	part("More", links)
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
 }

@@ -108,9 +108,10 @@ func run(ctx context.Context, a *app, args []string) int {
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "heapsnap",
-		Short: "Which line of a Node.js program leaks",
+		Short: "Which line of a Node.js program leaks, or blocks its event loop",
 		Long: `heapsnap takes heap snapshots of Node.js programs and tells which objects are
-never freed, who holds them, and which line to look at.`,
+never freed, who holds them, and which line to look at; and it watches their
+event loop and tells what blocks it.`,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 
@@ -138,6 +139,7 @@ never freed, who holds them, and which line to look at.`,
 		newSuspects(a),
 		newCheck(a),
 		newDemo(a),
+		newLoop(a),
 		newCapture(a),
 		newTargets(a),
 		newShow(a),

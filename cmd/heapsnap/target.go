@@ -34,6 +34,9 @@ func (t *targetFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.keep, "keep-inspector", false, "leave the inspector open that --pid opened")
 }
 
+// named reports whether a flag names the process.
+func (t *targetFlags) named() bool { return t.pid != 0 || t.port != 0 || t.url != "" }
+
 // connection is a session with the target, and what has to be undone.
 type connection struct {
 	session *cdp.Session // of the worker, if one was asked for

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"time"
+
+	"heapsnap/eventloop"
+	"heapsnap/report"
+)
+
+// maxStack bounds the frames of a stack in a report.
+const maxStack = 64
+
+// loopReport maps an analysis to what is told.
+func loopReport(a *eventloop.Analysis, o eventloop.Options) *report.Loop {
+	rec := a.Recording
+	since := func(us int64) float64 { return float64(us-rec.Start) / 1000 }
+	r := &report.Loop{
+		Version: thisBuild().Version, Target: rec.Target.Script, NodeVersion: rec.Target.NodeVersion,
+		Verdict: report.Verdict(a.Verdict), Sentence: a.Sentence, Delay: loopDelay(a.Delay, a.Measured),
+		Utilization: a.Utilization, GCShare: a.GCShare, ThresholdMS: inMS(a.Threshold),
+		DurationMS: since(rec.End), ProfiledMS: inMS(a.Profiled), StarvedMS: inMS(a.Starved), Warnings: a.Warnings,
+	}
+	for _, f := range a.Findings {
+		lf := report.LoopFinding{
+			Rule: f.Cause.Name, Title: f.Title, TotalMS: inMS(f.Total), WorstMS: inMS(f.Worst), Count: f.Count, Share: f.Share,
+			Function: f.Site.Function, File: f.Site.File, Line: f.Site.Line, Column: f.Site.Column, Code: f.Code,
+			Stack: loopStack(f.Stack), Evidence: f.Evidence, Requests: f.Requests, Fix: f.Fix,
+		}
+		for _, s := range f.Also {
+			lf.Locations = append(lf.Locations, loopLocation(s))
+		}
+		r.Findings = append(r.Findings, lf)
+	}
+	for _, b := range a.Blocks {
+		r.Blocks = append(r.Blocks, report.LoopBlock{
+			StartMS: since(b.Start), DurationMS: inMS(b.Duration), WallMS: inMS(b.Wall), GCMS: inMS(b.GC), Cause: b.Cause.Name, Detail: b.Detail,
+			Function: b.Site.Function, File: b.Site.File, Line: b.Site.Line, Column: b.Site.Column,
+			Requests: b.Requests, Stack: loopStack(b.Stack),
+		})
+	}
+	for _, c := range a.Causes {
+		r.Causes = append(r.Causes, report.LoopCause{Cause: c.Cause, TotalMS: inMS(c.Time), Count: c.Count})
+	}
+	for _, t := range a.Threads {
+		r.Threads = append(r.Threads, report.LoopThread{
+			ID: t.ID, Name: t.Name, Utilization: t.Utilization, Busy: t.Busy, GCShare: t.GCShare, Delay: loopDelay(t.Delay, a.Measured),
+			Blocks: t.Blocks, LongestMS: inMS(t.Longest), Function: t.Top.Function, File: t.Top.File, Line: t.Top.Line,
+		})
+	}
+	main := rec.Main()
+	for _, d := range main.Vitals.Delays {
+		r.Curve = append(r.Curve, report.LoopLate{AtMS: since(d.At), LateMS: float64(d.Max) / 1000})
+	}
+	for _, g := range main.GCs {
+		if g.Duration >= 1000 {
+			r.GCs = append(r.GCs, report.LoopGC{StartMS: since(g.Start), DurationMS: float64(g.Duration) / 1000, Kind: g.Kind})
+		}
+	}
+	return r
+}
+
+func inMS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func loopDelay(p eventloop.Percentiles, measured bool) report.LoopDelay {
+	return report.LoopDelay{P50: inMS(p.P50), P90: inMS(p.P90), P99: inMS(p.P99), Max: inMS(p.Max), Measured: measured}
+}
+
+func loopLocation(s eventloop.Site) report.Location {
+	return report.Location{Function: s.Function, File: s.File, Line: s.Line, Column: s.Column}
+}
+
+func loopStack(sites []eventloop.Site) []report.Location {
+	var out []report.Location
+	for _, s := range sites[:min(len(sites), maxStack)] {
+		out = append(out, loopLocation(s))
+	}
+	return out
+}

@@ -1,0 +1,988 @@
+package eventloop
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Verdict is the answer of an analysis.
+type Verdict string
+
+const (
+	Blocked      Verdict = "blocked" // or work is late for another reason that was found
+	Healthy      Verdict = "healthy"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Options say what counts as blocked. The zero value is the default.
+type Options struct {
+	Threshold time.Duration // a block is at least this long; 50 ms
+	MaxBlock  time.Duration // a budget: blocks below it do not count; 0 is Threshold
+	MaxP99    time.Duration // a budget for the delay's 99th percentile; 0: none
+	// Source returns the text of a script that the recording does not have, by
+	// V8's name for it; nil reads files.
+	Source func(script string) ([]byte, error)
+}
+
+// DefaultThreshold is what a person begins to notice, and what a server with
+// ten such requests at a time makes half a second of.
+const DefaultThreshold = 50 * time.Millisecond
+
+// Analysis is what a recording shows.
+type Analysis struct {
+	Verdict   Verdict
+	Sentence  string
+	Threshold time.Duration // from which on a stretch is a block
+	Findings  []Finding     // largest total time first
+	Blocks    []Block       // in order of time, of the main thread
+	Delay     Percentiles
+	// Measured says that Delay was measured in the target, and not computed from
+	// the profile.
+	Measured    bool
+	Utilization float64       // of the first phase; without one the profile's share of time that was not idle
+	GCShare     float64       // of the profile's time
+	Profiled    time.Duration // length of the second phase
+	Starved     time.Duration // of it, how long the main thread wanted a core and had none
+	Threads     []ThreadSummary
+	Causes      []CauseTime // of all blocks, largest first
+	Recording   *Recording
+	Warnings    []string
+}
+
+// Percentiles of how late work is that becomes due at a random moment.
+type Percentiles struct{ P50, P90, P99, Max time.Duration }
+
+// CauseTime is the share of the blocks' time that a cause has.
+type CauseTime struct {
+	Cause string
+	Time  time.Duration
+	Count int // blocks in which it was the first cause
+}
+
+// ThreadSummary is one event loop in figures.
+type ThreadSummary struct {
+	ID          int
+	Name        string
+	Utilization float64
+	Delay       Percentiles
+	Busy        float64 // share of the profile that was not idle
+	GCShare     float64
+	Blocks      int
+	Longest     time.Duration
+	Top         Site // where most of its time went
+}
+
+// Finding is one cause in one function, over the whole recording.
+type Finding struct {
+	Cause     *Cause
+	Title     string
+	Total     time.Duration
+	Count     int // blocks, or jobs and requests that were late
+	Worst     time.Duration
+	Share     float64 // of the time of all blocks
+	Site      Site
+	Code      string // the line's text
+	Also      []Site
+	Stack     []Site // the heaviest, from the leaf up
+	Details   []string
+	Evidence  []string
+	Requests  []string // what was asked for meanwhile
+	Fix       string
+	late      bool // does not block the loop
+	perBlock  []time.Duration
+	lines     map[int]int64
+	detailUs  map[string]int64
+	leaf      stackKey
+	leafTimes map[stackKey]int64
+}
+
+// Block is one uninterrupted stretch in which the loop did not turn.
+type Block struct {
+	Start    int64         // microseconds of the target's clock
+	Duration time.Duration // that the thread was busy
+	Wall     time.Duration
+	CPU      time.Duration // -1: not known
+	Starved  time.Duration // part of Duration without a core
+	Cause    *Cause
+	Detail   string
+	Site     Site
+	Stack    []Site // the heaviest, from the leaf up
+	Requests []string
+	GC       time.Duration
+	claims   map[claimKey]*claimTime
+	total    int64
+}
+
+type stackKey struct{ profile, node int }
+
+type claimKey struct {
+	cause          *Cause
+	function, file string
+}
+
+type claimTime struct {
+	us     int64
+	lines  map[Site]int64
+	detail map[string]int64
+	leaves map[stackKey]int64
+}
+
+// analysis is an Analysis under way.
+type analysis struct {
+	Analysis
+	maxBlock, maxP99 time.Duration
+	rec              *Recording
+	main             *ledger
+	src              *sources
+	claims           map[stackKey][]part
+	ledger           []*ledger
+}
+
+// part is a share of a call tree node's time and what it was spent on.
+type part struct {
+	share float64
+	*claim
+	line int
+}
+
+// Analyze says what a recording shows. It does not change it.
+func Analyze(r *Recording, o Options) *Analysis {
+	if o.Threshold <= 0 {
+		o.Threshold = DefaultThreshold
+		if o.MaxBlock > 0 {
+			o.Threshold = o.MaxBlock
+		}
+	}
+	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, src: newSources(r, o.Source), claims: map[stackKey][]part{}}
+	a.Recording, a.Threshold = r, o.Threshold
+	a.Warnings = append(a.Warnings, r.Warnings...)
+	for i := range r.Threads {
+		a.ledger = append(a.ledger, newLedger(&r.Threads[i], r.Interval))
+	}
+	a.main = a.ledger[0]
+	a.figures()
+	a.findBlocks()
+	a.findFindings()
+	a.judge()
+	return &a.Analysis
+}
+
+const ms = int64(1000) // microseconds
+
+func us(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// figures sums up every thread.
+func (a *analysis) figures() {
+	for i, l := range a.ledger {
+		t := l.thread
+		s := ThreadSummary{ID: t.ID, Name: t.Name, Utilization: t.Vitals.Utilization}
+		var profiled, busy, gc int64
+		for _, p := range t.Profiles {
+			profiled += p.EndTime - p.StartTime
+		}
+		top := map[stackKey]int64{}
+		for _, seg := range l.segments {
+			tree := l.trees[seg.profile]
+			if tree.idle(seg.node) {
+				continue
+			}
+			busy += seg.to - seg.from
+			if tree.gc(seg.node) {
+				gc += seg.to - seg.from
+			}
+			top[stackKey{seg.profile, seg.node}] += seg.to - seg.from
+		}
+		if profiled > 0 {
+			s.Busy, s.GCShare = float64(busy)/float64(profiled), float64(gc)/float64(profiled)
+		}
+		s.Top = a.topSite(l, top)
+		if t.Vitals.Samples > 0 {
+			s.Delay = t.Vitals.percentiles()
+		} else {
+			s.Delay = a.percentilesOf(l)
+		}
+		if t.Vitals.Duration == 0 {
+			s.Utilization = s.Busy
+		}
+		for _, it := range l.iterations() {
+			if i == 0 {
+				break // see findBlocks
+			}
+			if d := l.busy(it.Start, it.Start+it.Duration); us(d) >= a.Threshold {
+				s.Blocks++
+				s.Longest = max(s.Longest, us(d))
+			}
+		}
+		if i == 0 {
+			a.Profiled = us(profiled)
+			a.Delay, a.Measured = s.Delay, t.Vitals.Samples > 0
+			a.Utilization, a.GCShare = s.Utilization, s.GCShare
+		}
+		a.Threads = append(a.Threads, s)
+	}
+}
+
+// topSite is the program's function in which most of a thread's time went.
+func (a *analysis) topSite(l *ledger, times map[stackKey]int64) Site {
+	bySite := map[Site]int64{}
+	for k, t := range times {
+		tree := l.trees[k.profile]
+		if tree.meta(k.node) {
+			continue
+		}
+		v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src}
+		if at := v.caller(0); at >= 0 {
+			f := v.frame(at)
+			bySite[Site{Function: cmp.Or(f.FunctionName, "(anonymous)"), File: scriptPath(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}] += t
+		}
+	}
+	var best Site
+	for s, t := range bySite {
+		if t > bySite[best] || t == bySite[best] && s.Function < best.Function {
+			best = s
+		}
+	}
+	return best
+}
+
+// percentiles are of the delay that work has which becomes due at a random
+// moment. The histogram has one sample for each block however long that is, so
+// a sample that is late by d stands for d during which others would have been
+// late, too, by all that was left of it.
+func (v *Vitals) percentiles() Percentiles {
+	type late struct{ delay, count float64 }
+	var all []late
+	last := 0.0
+	for _, q := range v.Quantiles {
+		if n := float64(v.Samples) * (q.Percent - last) / 100; n > 0 {
+			all = append(all, late{float64(q.Value), n})
+		}
+		last = q.Percent
+	}
+	whole := float64(v.Duration)
+	beyond := func(x float64) float64 { // time in which the delay is more than x
+		sum := 0.0
+		for _, l := range all {
+			sum += l.count * max(0, l.delay-x)
+		}
+		return sum
+	}
+	return percentilesBy(beyond, whole, v.max())
+}
+
+// max is the largest delay of the first phase.
+func (v *Vitals) max() int64 {
+	var most int64
+	if n := len(v.Quantiles); n > 0 {
+		most = v.Quantiles[n-1].Value
+	}
+	for _, d := range v.Delays {
+		most = max(most, d.Max)
+	}
+	return most
+}
+
+func percentilesBy(beyond func(x float64) float64, whole float64, most int64) Percentiles {
+	at := func(p float64) time.Duration {
+		lo, hi := 0.0, float64(most)
+		for hi-lo > 10 {
+			if mid := (lo + hi) / 2; beyond(mid) > (1-p)*whole {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		return us(int64(lo))
+	}
+	return Percentiles{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: us(most)}
+}
+
+// percentilesOf computes the delays from the iterations of the second phase.
+func (a *analysis) percentilesOf(l *ledger) Percentiles {
+	var busy []float64
+	var most, whole int64
+	for _, p := range l.thread.Profiles {
+		whole += p.EndTime - p.StartTime
+	}
+	for _, it := range l.iterations() {
+		d := l.busy(it.Start, it.Start+it.Duration)
+		most = max(most, d)
+		busy = append(busy, float64(d))
+	}
+	return percentilesBy(func(x float64) float64 {
+		sum := 0.0
+		for _, d := range busy {
+			sum += max(0, d-x)
+		}
+		return sum
+	}, float64(whole), most)
+}
+
+// waitsInKernel are the causes whose time may pass without CPU.
+func waitsInKernel(c *Cause) bool {
+	switch c {
+	case &childProcessCause, &syncFSCause, &consoleCause, &moduleCause:
+		return true
+	}
+	return false
+}
+
+// shortCallback is what one callback may take: an iteration that is long because
+// very many short callbacks were due is load and not a block.
+func (a *analysis) shortCallback() int64 { return a.Threshold.Microseconds() / 5 }
+
+// findBlocks makes blocks of the iterations that took too long.
+func (a *analysis) findBlocks() {
+	l := a.main
+	for _, it := range l.iterations() {
+		from, to := it.Start, it.Start+it.Duration
+		busy := l.busy(from, to)
+		if us(busy) < a.Threshold {
+			continue
+		}
+		b := a.block(l, it, busy)
+		if it.CPU >= 0 {
+			var kernel int64
+			for k, c := range b.claims {
+				if waitsInKernel(k.cause) {
+					kernel += c.us
+				}
+			}
+			starved := max(0, busy-it.CPU-kernel)
+			b.CPU, b.Starved = us(it.CPU), us(starved)
+			a.Starved += us(starved)
+			if us(busy-starved) < a.Threshold {
+				continue // the machine was late, not the program
+			}
+			b.scale(busy - starved) // what it would have taken with a core of its own
+		}
+		if a.longestCallback(it) < a.shortCallback() {
+			continue
+		}
+		a.Blocks = append(a.Blocks, b)
+		a.Threads[0].Blocks++
+		a.Threads[0].Longest = max(a.Threads[0].Longest, b.Duration)
+	}
+}
+
+// scale makes the block's times add up to another total.
+func (b *Block) scale(total int64) {
+	by := float64(total) / float64(max(1, b.total))
+	b.total, b.Duration = total, us(total)
+	scaled := func(n int64) int64 { return int64(by * float64(n)) }
+	b.GC = us(scaled(b.GC.Microseconds()))
+	for _, c := range b.claims {
+		c.us = scaled(c.us)
+	}
+}
+
+// longestCallback is the longest part of an iteration between requests that
+// begin or end in it: there another callback begins.
+func (a *analysis) longestCallback(it Iteration) int64 {
+	from, to := it.Start, it.Start+it.Duration
+	cuts := []int64{from, to}
+	for _, r := range a.rec.Requests {
+		for _, at := range []int64{r.Start, r.Start + r.Duration} {
+			if at > from && at < to {
+				cuts = append(cuts, at)
+			}
+		}
+	}
+	slices.Sort(cuts)
+	var longest int64
+	for i := 1; i < len(cuts); i++ {
+		longest = max(longest, a.main.busy(cuts[i-1], cuts[i]))
+	}
+	return longest
+}
+
+// block explains one iteration.
+func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
+	b := Block{Start: it.Start, Duration: us(busy), Wall: us(it.Duration), CPU: -1, claims: map[claimKey]*claimTime{}, total: busy}
+	first := true
+	leaves := map[stackKey]int64{}
+	var gc int64
+	var last *claimTime // who made the garbage
+	gcBy := map[*claimTime]int64{}
+	l.between(it.Start, it.Start+it.Duration, func(s segment, t int64) {
+		tree := l.trees[s.profile]
+		if tree.idle(s.node) {
+			return
+		}
+		if first {
+			b.Start, first = max(s.from, it.Start), false
+		}
+		if tree.gc(s.node) {
+			gc += t
+			if last != nil {
+				gcBy[last] += t
+			}
+			return
+		}
+		key := stackKey{s.profile, s.node}
+		leaves[key] += t
+		for _, p := range a.explain(l, key) {
+			k := claimKey{p.cause, p.site.Function, p.site.File}
+			c := b.claims[k]
+			if c == nil {
+				c = &claimTime{lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}}
+				b.claims[k] = c
+			}
+			share := int64(p.share * float64(t))
+			c.us += share
+			c.lines[p.site] += share
+			c.leaves[key] += share
+			if p.detail != "" {
+				c.detail[p.detail] += share
+			}
+			if p.cause != &nativeCause || last == nil {
+				last = c
+			}
+		}
+	})
+	b.GC = us(gc)
+	a.settleGC(&b, gc, gcBy)
+	a.foldCopies(&b)
+	a.foldSending(&b)
+	a.decide(l, &b)
+	b.Requests = a.requestsIn(it.Start, it.Start+it.Duration)
+	return b
+}
+
+// gcDominates is the share of a block from which on its collections are the
+// thing to tell; below, they are a cost of what makes the garbage.
+const gcDominates = 0.5
+
+// settleGC gives the collections' time to who made the garbage, or makes them
+// the cause.
+func (a *analysis) settleGC(b *Block, gc int64, by map[*claimTime]int64) {
+	if gc == 0 {
+		return
+	}
+	if float64(gc) < gcDominates*float64(b.total) {
+		for c, t := range by {
+			c.us += t
+		}
+		return
+	}
+	// The site is where most was allocated: where most collections began.
+	var best *claimTime
+	for c, t := range by {
+		if best == nil || t > by[best] || t == by[best] && c.us > best.us {
+			best = c
+		}
+	}
+	c := &claimTime{us: gc, lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}}
+	site := Site{Function: gcName}
+	if best != nil {
+		site = heaviestBy(best.lines, bySite)
+		c.lines, c.leaves = best.lines, best.leaves
+	} else {
+		c.lines[site] = gc
+	}
+	b.claims[claimKey{&gcCause, site.Function, site.File}] = c
+}
+
+// foldCopies: a function that searches a collection and copies what it finds
+// copies because it searches, and the copy is the larger the more there is.
+func (a *analysis) foldCopies(b *Block) {
+	for k, scan := range b.claims {
+		if k.cause != &scanCause {
+			continue
+		}
+		for other, c := range b.claims {
+			if other.cause == &jsonCause && other.function == k.function && other.file == k.file && c.detail[deepCopy]+c.detail["structuredClone"] > 0 {
+				scan.us += c.us
+				for d, t := range c.detail {
+					scan.detail[d] += t
+				}
+				delete(b.claims, other)
+			}
+		}
+	}
+}
+
+// foldSending: a function that makes a large text and sends it is long in sending
+// because the text is large.
+func (a *analysis) foldSending(b *Block) {
+	for k, made := range b.claims {
+		if k.cause != &jsonCause {
+			continue
+		}
+		other := claimKey{&cpuCause, k.function, k.file}
+		if c := b.claims[other]; c != nil && 2*c.detail[sending] > c.us {
+			made.us += c.us
+			delete(b.claims, other)
+		}
+	}
+}
+
+func heaviest[K cmp.Ordered](m map[K]int64) K { return heaviestBy(m, cmp.Compare[K]) }
+
+func heaviestBy[K comparable](m map[K]int64, order func(a, b K) int) K {
+	var best K
+	first := true
+	for k, t := range m {
+		if first || t > m[best] || t == m[best] && order(k, best) < 0 {
+			best, first = k, false
+		}
+	}
+	return best
+}
+
+func bySite(a, b Site) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Function, b.Function))
+}
+
+// decide chooses the block's cause: the one with most time, and in it the
+// function with most.
+func (a *analysis) decide(l *ledger, b *Block) {
+	byCause := map[*Cause]int64{}
+	for k, c := range b.claims {
+		byCause[k.cause] += c.us
+	}
+	order := func(x, y *Cause) int { return cmp.Compare(x.Name, y.Name) }
+	// Native time without a frame is nobody's: it only counts alone.
+	if len(byCause) > 1 {
+		if known := b.total - byCause[&nativeCause]; known > b.total/3 {
+			delete(byCause, &nativeCause)
+		}
+	}
+	if len(byCause) == 0 {
+		b.Cause, b.Site = &nativeCause, Site{Function: programName}
+		return
+	}
+	b.Cause = heaviestBy(byCause, order)
+	times := map[claimKey]int64{}
+	for k, c := range b.claims {
+		if k.cause == b.Cause {
+			times[k] = c.us
+		}
+	}
+	key := heaviestBy(times, func(x, y claimKey) int {
+		return cmp.Or(cmp.Compare(x.file, y.file), cmp.Compare(x.function, y.function))
+	})
+	c := b.claims[key]
+	b.Site = heaviestBy(c.lines, bySite)
+	b.Detail = heaviest(c.detail)
+	leaf := heaviestBy(c.leaves, func(x, y stackKey) int { return cmp.Or(x.profile-y.profile, x.node-y.node) })
+	b.Stack = a.stackOf(l, leaf)
+}
+
+func (a *analysis) stackOf(l *ledger, k stackKey) []Site {
+	if k.profile >= len(l.trees) {
+		return nil
+	}
+	tree := l.trees[k.profile]
+	if len(tree.nodes) <= k.node {
+		return nil
+	}
+	v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src, line: topLine(tree, k.node)}
+	var out []Site
+	for i := range v.stack {
+		out = append(out, v.siteOf(i))
+	}
+	return out
+}
+
+// topLine is the line of a node with most samples.
+func topLine(t *callTree, n int) int {
+	best, ticks := 0, 0
+	for _, p := range t.nodes[n].PositionTicks {
+		if p.Ticks > ticks {
+			best, ticks = p.Line, p.Ticks
+		}
+	}
+	return best
+}
+
+// explain asks the causes what a node's time was spent on, line by line.
+func (a *analysis) explain(l *ledger, k stackKey) []part {
+	if l == a.main {
+		if parts, known := a.claims[k]; known {
+			return parts
+		}
+	}
+	tree := l.trees[k.profile]
+	v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src}
+	if tree.meta(k.node) {
+		v.stack = nil
+	}
+	var parts []part
+	total := 0
+	ticks := tree.nodes[k.node].PositionTicks
+	if len(v.stack) > 0 && v.user(0) {
+		for _, t := range ticks {
+			total += t.Ticks
+		}
+	}
+	if total == 0 {
+		parts = []part{{1, a.claim(v), 0}}
+	} else {
+		for _, t := range ticks {
+			v.line = t.Line
+			parts = append(parts, part{float64(t.Ticks) / float64(total), a.claim(v), t.Line})
+		}
+	}
+	if l == a.main {
+		a.claims[k] = parts
+	}
+	return parts
+}
+
+func (a *analysis) claim(v *sample) *claim {
+	for _, c := range sampled {
+		if len(v.stack) == 0 && c != &nativeCause {
+			continue
+		}
+		if found := c.ofSample(v); found != nil {
+			found.cause = c
+			if queue := a.storm(v, found); queue != nil {
+				return queue
+			}
+			return found
+		}
+	}
+	return nil // nativeCause claims everything
+}
+
+// requestsIn lists the URLs that were served at a time.
+func (a *analysis) requestsIn(from, to int64) []string {
+	var urls []string
+	for _, r := range a.rec.Requests {
+		if r.Start < to && r.Start+r.Duration > from && r.URL != "" && !slices.Contains(urls, r.URL) {
+			urls = append(urls, r.URL)
+		}
+	}
+	return urls
+}
+
+// findFindings groups the blocks by cause and function.
+func (a *analysis) findFindings() {
+	byKey := map[claimKey]*Finding{}
+	causes := map[*Cause]*CauseTime{}
+	var whole int64
+	requests := map[claimKey]map[string]int{}
+	for i := range a.Blocks {
+		b := &a.Blocks[i]
+		whole += b.total
+		for k, c := range b.claims {
+			ct := causes[k.cause]
+			if ct == nil {
+				ct = &CauseTime{Cause: k.cause.Name}
+				causes[k.cause] = ct
+			}
+			ct.Time += us(c.us)
+			if k.cause == b.Cause && k.function == b.Site.Function && k.file == b.Site.File {
+				ct.Count++
+			}
+			f := byKey[k]
+			if f == nil {
+				f = &Finding{Cause: k.cause, detailUs: map[string]int64{}, leafTimes: map[stackKey]int64{}}
+				byKey[k] = f
+				requests[k] = map[string]int{}
+			}
+			f.Total += us(c.us)
+			f.perBlock = append(f.perBlock, us(c.us))
+			for leaf, t := range c.leaves {
+				f.leafTimes[leaf] += t
+			}
+			for d, t := range c.detail {
+				f.detailUs[d] += t
+			}
+			if k.cause == b.Cause && k.function == b.Site.Function && k.file == b.Site.File {
+				f.Count++
+				f.Worst = max(f.Worst, b.Duration)
+				for _, u := range b.Requests {
+					requests[k][u]++
+				}
+			}
+		}
+	}
+	for k, f := range byKey {
+		f.Share = float64(f.Total.Microseconds()) / float64(max(whole, 1))
+		if f.Count == 0 && f.Share < worthTelling {
+			continue
+		}
+		lines := map[Site]int64{}
+		for i := range a.Blocks {
+			if c := a.Blocks[i].claims[k]; c != nil {
+				for s, t := range c.lines {
+					lines[s] += t
+				}
+			}
+		}
+		f.Site = heaviestBy(lines, bySite)
+		f.Also = furtherSites(lines, f.Site)
+		f.leaf = heaviestBy(f.leafTimes, func(x, y stackKey) int { return cmp.Or(x.profile-y.profile, x.node-y.node) })
+		f.Stack = a.stackOf(a.main, f.leaf)
+		f.Details = heaviestFirst(f.detailUs)
+		f.Requests = mostFrequent(requests[k])
+		a.describe(f)
+		a.Findings = append(a.Findings, *f)
+	}
+	slices.SortFunc(a.Findings, func(x, y Finding) int {
+		return cmp.Or(cmp.Compare(y.Total, x.Total), bySite(x.Site, y.Site), cmp.Compare(x.Cause.Name, y.Cause.Name))
+	})
+	// What is a small part of every block is in the table of causes, and so is time
+	// that nobody can do anything about.
+	var first time.Duration
+	if len(a.Findings) > 0 {
+		first = a.Findings[0].Total
+	}
+	a.Findings = slices.DeleteFunc(a.Findings, func(f Finding) bool {
+		small := f.Share < worthTelling && f.Worst < 2*a.Threshold || f.Cause == &nativeCause && f.Count == 0
+		return small && f.Total != first
+	})
+	for _, c := range causes {
+		a.Causes = append(a.Causes, *c)
+	}
+	slices.SortFunc(a.Causes, func(x, y CauseTime) int { return cmp.Or(cmp.Compare(y.Time, x.Time), cmp.Compare(x.Cause, y.Cause)) })
+	for _, find := range findLate {
+		for _, f := range find(a) {
+			f.late = true
+			if f.Fix == "" {
+				f.Fix = f.Cause.Fix
+			}
+			f.Code = a.code(f.Site)
+			a.Findings = append(a.Findings, f)
+		}
+	}
+}
+
+// worthTelling is the share of the blocks' time from which on a cause is told
+// even where it is nowhere the first.
+const worthTelling = 0.2
+
+func furtherSites(lines map[Site]int64, but Site) []Site {
+	var total int64
+	for _, t := range lines {
+		total += t
+	}
+	var out []Site
+	for s, t := range lines {
+		if s != but && float64(t) > 0.1*float64(total) {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(x, y Site) int { return cmp.Or(cmp.Compare(lines[y], lines[x]), bySite(x, y)) })
+	return out
+}
+
+func heaviestFirst(m map[string]int64) []string {
+	keys := slices.Sorted(maps.Keys(m))
+	slices.SortStableFunc(keys, func(x, y string) int { return cmp.Compare(m[y], m[x]) })
+	return keys
+}
+
+func mostFrequent(m map[string]int) []string {
+	keys := slices.Sorted(maps.Keys(m))
+	slices.SortStableFunc(keys, func(x, y string) int { return cmp.Compare(m[y], m[x]) })
+	const some = 5
+	return keys[:min(len(keys), some)]
+}
+
+// code is the text of a site's line.
+func (a *analysis) code(s Site) string {
+	const tooLong = 400 // a minified line helps nobody
+	for url, src := range a.src.parsed {
+		if src != nil && scriptPath(url) == s.File {
+			if text := src.line(s.Line); len(text) <= tooLong {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// describe puts a finding into words.
+func (a *analysis) describe(f *Finding) {
+	what := f.Cause.Title
+	for _, d := range f.Details {
+		if f.Cause != &scanCause || d != deepCopy && !strings.HasPrefix(d, "JSON.") && d != "structuredClone" {
+			what = d
+			break
+		}
+	}
+	f.Code = a.code(f.Site)
+	f.Fix = f.Cause.Fix
+	f.Title = title(f, what)
+	if f.Count > 1 {
+		slices.Sort(f.perBlock)
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d blocks, %s in the median and %s at worst", f.Count, round(f.perBlock[len(f.perBlock)/2]), round(f.Worst)))
+	}
+	if f.Share < 0.95 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f %% of the time of all blocks", 100*f.Share))
+	}
+	if len(f.Requests) > 0 {
+		f.Evidence = append(f.Evidence, "requests meanwhile: "+strings.Join(f.Requests, ", "))
+	}
+	switch f.Cause {
+	case &syncFSCause:
+		f.Evidence = append(f.Evidence, a.syncCalls()...)
+	case &regexpCause:
+		if len(f.Details) > 0 && backtracks(f.Details[0]) {
+			f.Evidence = append(f.Evidence, "the pattern repeats what is repeated already, so some texts take exponential time: "+f.Details[0])
+		}
+		if n := len(f.perBlock); n > 1 && f.perBlock[n-1] > 10*f.perBlock[0] {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("the same line takes from %s to %s, depending on the text", round(f.perBlock[0]), round(f.perBlock[n-1])))
+		}
+	case &gcCause:
+		f.Evidence = append(f.Evidence, a.collections()...)
+	case &scanCause:
+		if slices.Contains(f.Details, deepCopy) {
+			f.Evidence = append(f.Evidence, "and what is found is copied by "+deepCopy)
+		}
+	}
+}
+
+func title(f *Finding, what string) string {
+	in := " in " + f.Site.Function
+	if f.Site.Function == "" || f.Site.Function == "(anonymous)" {
+		in = ""
+	}
+	switch f.Cause {
+	case &gcCause:
+		return "garbage collection, for what is allocated" + in
+	case &regexpCause:
+		return "a regular expression takes too long" + in
+	case &cpuCause:
+		if len(f.Details) == 0 {
+			return "JavaScript computes" + in
+		}
+	case &scanCause:
+		return what + " looks at every element" + in
+	case &nativeCause:
+		return "native code or Node's own" + in
+	case &moduleCause:
+		return "modules are loaded" + in
+	case &microtaskCause:
+		return "promises follow one another without a turn of the loop" + in
+	case &nextTickCause:
+		return "process.nextTick without a turn of the loop" + in
+	case &serialAwaitCause:
+		return "await in a loop, one after the other" + in
+	}
+	return what + in
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(100 * time.Microsecond)
+}
+
+func (a *analysis) syncCalls() []string {
+	var calls int
+	for _, c := range a.main.thread.SyncFS {
+		calls += c.Count
+	}
+	if calls == 0 {
+		return nil
+	}
+	n := len(a.rec.Requests)
+	if n == 0 {
+		return []string{fmt.Sprintf("%d synchronous file operations in the recording", calls)}
+	}
+	return []string{fmt.Sprintf("%d synchronous file operations, %.0f for each request", calls, math.Round(float64(calls)/float64(n)))}
+}
+
+func (a *analysis) collections() []string {
+	var minor, major int
+	var longest int64
+	for _, g := range a.main.thread.GCs {
+		if g.Kind == "major" {
+			major++
+		} else {
+			minor++
+		}
+		longest = max(longest, g.Duration)
+	}
+	if minor+major == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d minor and %d major collections in the recording, the longest pause %s", minor, major, round(us(longest)))}
+}
+
+// minProfile is how much has to be seen before a program is called healthy.
+const minProfile = time.Second
+
+// judge decides the verdict.
+func (a *analysis) judge() {
+	var worst time.Duration
+	over := 0
+	for _, b := range a.Blocks {
+		worst = max(worst, b.Duration)
+		if b.Duration >= a.maxBlock {
+			over++
+		}
+	}
+	var samples int
+	for _, p := range a.main.thread.Profiles {
+		samples += len(p.Samples)
+	}
+	late := slices.IndexFunc(a.Findings, func(f Finding) bool { return f.late })
+	p99 := a.maxP99 > 0 && a.Delay.P99 > a.maxP99
+	a.Verdict = Blocked
+	switch {
+	case over > 0:
+		f := a.Findings[0]
+		a.Sentence = fmt.Sprintf("The event loop is blocked: %s, for up to %s at a time.", f.Title, round(worst))
+		if a.maxBlock > 0 {
+			a.Sentence = fmt.Sprintf("The event loop is blocked for up to %s, the budget is %s: %s.", round(worst), a.maxBlock, f.Title)
+		}
+	case p99:
+		a.Sentence = fmt.Sprintf("The event loop is late: 99 %% of the time by up to %s, the budget is %s.", round(a.Delay.P99), a.maxP99)
+	case late >= 0:
+		f := a.Findings[late]
+		a.Sentence = fmt.Sprintf("The event loop turns, but work is late: %s.", f.Title)
+	case samples < 2 || a.Profiled < minProfile:
+		a.Verdict = Inconclusive
+		a.Sentence = fmt.Sprintf("Too little was seen to call the event loop healthy: %s of profile. Record for longer.", round(a.Profiled))
+	default:
+		if d := a.unseen(); d > 0 {
+			a.Verdict = Inconclusive
+			a.Sentence = fmt.Sprintf("The event loop was blocked once for %s before the profile began, and not again: record for longer to see by what.", round(d))
+			return
+		}
+		a.Verdict = Healthy
+		a.Sentence = fmt.Sprintf("The event loop is healthy: nothing kept it for %s or longer.", a.Threshold)
+		if len(a.Blocks) > 0 {
+			a.Sentence = fmt.Sprintf("The event loop keeps to its budget of %s: the longest block is %s.", a.maxBlock, round(worst))
+		}
+	}
+	if a.Starved > a.Profiled/10 {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("the main thread was ready to run but had no core for %s of %s: the machine is busy, or the container's CPU limit is low", round(a.Starved), round(a.Profiled)))
+	}
+}
+
+// unseen is the longest block of the first phase if it was clearly one, by CPU
+// time, while the second had none.
+func (a *analysis) unseen() time.Duration {
+	if len(a.main.thread.Profiles) == 0 {
+		return 0
+	}
+	begin := a.main.thread.Profiles[0].StartTime
+	var worst int64
+	for _, it := range a.main.thread.Iterations {
+		if it.Start+it.Duration > begin {
+			break
+		}
+		worst = max(worst, it.CPU)
+	}
+	if us(worst) < 2*a.Threshold {
+		return 0
+	}
+	return us(worst)
+}

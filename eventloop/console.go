@@ -1,0 +1,38 @@
+package eventloop
+
+import "strings"
+
+var consoleCause = Cause{
+	Name:  "console",
+	Title: "Output is formatted and written while everything waits",
+	Why: "console.log formats its arguments like the inspector does, and writing to a terminal, a file, or on Linux a pipe is " +
+		"synchronous: the loop goes on when the reader has taken the text.",
+	Sign: "The time is spent in console's functions or in writes to stdout and stderr.",
+	Fix: "Take out output that nobody reads, lower the log level, and log one line per request instead of one per item. A logger " +
+		"with an asynchronous destination (pino with a worker transport) moves writing out of the loop.",
+	Before: `for (const row of rows) console.log('row', row);`,
+	After:  `log.debug({ rows: rows.length }, 'rows read');`,
+	Links:  []string{"https://nodejs.org/api/process.html#a-note-on-process-io"},
+	ofSample: func(v *sample) *claim {
+		// consoleCall is V8's wrapper while an inspector is attached; below it is
+		// lib/internal/console/constructor.js. A stdout that is a file is a
+		// SyncWriteStream (lib/internal/fs/sync_write_stream.js).
+		i := v.find(func(i int) bool {
+			f := v.frame(i)
+			return f.FunctionName == "consoleCall" && f.URL == "" || strings.HasPrefix(f.URL, "node:internal/console/") ||
+				f.URL == "node:internal/fs/sync_write_stream"
+		})
+		if i < 0 {
+			return nil
+		}
+		at := v.caller(i)
+		if at < 0 {
+			return nil
+		}
+		detail := "console." + v.calledName(at)
+		if v.name(max(at-1, 0)) == "Writable.write" || v.calledName(at) == "write" {
+			detail = "process.stdout.write"
+		}
+		return &claim{site: v.siteOf(at), detail: detail}
+	},
+}

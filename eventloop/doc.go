@@ -1,0 +1,12 @@
+// Package eventloop records what a Node.js event loop does, and says what
+// blocks it.
+//
+// [Record] watches a target in two phases: its vitals first, without a
+// profiler, and then a CPU profile and Node's trace events, which share one
+// clock. [Analyze] makes of both a ledger of the loop's iterations, and of the
+// iterations that took too long [Block]s, each with a cause and a line.
+//
+// A [Recording] is plain data: it can be written to a file and analysed
+// somewhere else. All its times are microseconds of the target's monotonic
+// clock.
+package eventloop

@@ -1,0 +1,606 @@
+package eventloop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"heapsnap/cdp"
+)
+
+// RecordOptions say how long and how closely to look. The zero value is the
+// default.
+type RecordOptions struct {
+	Vitals   time.Duration // the first phase, without a profiler; 3 s
+	Profile  time.Duration // the second; 7 s
+	Interval time.Duration // between two samples; 1 ms, 2 ms where Profile is above longProfile
+	// NoVitals leaves out the first phase, and with it all that runs inside the
+	// target.
+	NoVitals bool
+	// KeepOptimized forbids making V8 optimize the program anew where its profile
+	// hides functions that were inlined, see [cdp.Session.Deoptimize].
+	KeepOptimized bool
+	// Until ends the recording early, without an error.
+	Until <-chan struct{}
+	// Progress is told what is going on, and how far that is.
+	Progress func(phase string, passed, whole time.Duration)
+}
+
+const (
+	longProfile = time.Minute
+	// rotation is how long one profile is at most: a target that dies costs only
+	// the last one, and V8 keeps the samples of one only.
+	rotation = 5 * time.Minute
+	// readPace is below the probe's lease.
+	readPace = 500 * time.Millisecond
+	// stopPatience is how long what was started may take to stop. A thread that
+	// is blocked in native code answers when that returns.
+	stopPatience = 20 * time.Second
+	// cleanupPatience is the same when nobody waits for a result any more.
+	cleanupPatience = 3 * time.Second
+	// maxWorkers is how many worker threads are profiled.
+	maxWorkers = 16
+)
+
+// traceCategories of Node 18 to 26: loop iterations, collections, synchronous
+// file operations, requests, jobs of the thread pool. What they add is invisible
+// beside the profiler's cost, but for fs.sync: 10 to 20 us a call.
+var traceCategories = []string{"node.environment", "v8", "node.fs.sync", "node.http", "node.threadpoolwork"}
+
+func (o *RecordOptions) complete() {
+	if o.Vitals <= 0 {
+		o.Vitals = 3 * time.Second
+	}
+	if o.Profile <= 0 {
+		o.Profile = 7 * time.Second
+	}
+	if o.Interval <= 0 {
+		o.Interval = time.Millisecond
+		if o.Profile > longProfile {
+			o.Interval = 2 * time.Millisecond
+		}
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, time.Duration, time.Duration) {}
+	}
+}
+
+// Record watches the process of the main session. If it fails half way, or ctx
+// ends, nothing of it stays in the target. A program that comes to its end is
+// held until it has been asked for the last profile; closing main lets it go.
+func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recording, err error) {
+	o.complete()
+	r := &recorder{RecordOptions: o, main: main, exit: main.HoldExit(), rec: &Recording{Time: time.Now().UTC()}}
+	defer func() {
+		r.cleanUp(ctx)
+		if err != nil {
+			err = fmt.Errorf("record: %w", err)
+		}
+	}()
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
+	if !o.NoVitals {
+		if err := r.vitals(ctx); err != nil {
+			return nil, err
+		}
+		if err := r.submitters(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// A short profile tells whether the long one would be clear.
+	if !o.KeepOptimized && o.Profile > 2*look {
+		if err := r.profile(ctx, look); err != nil {
+			return nil, err
+		}
+		if err := r.unclear(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.profile(ctx, r.Profile); err != nil {
+		return nil, err
+	}
+	if err := r.finish(ctx); err != nil {
+		return nil, err
+	}
+	return r.rec, nil
+}
+
+// recorder is one recording under way.
+type recorder struct {
+	RecordOptions
+	main    *cdp.Session
+	exit    <-chan struct{} // the program has ended and is held
+	threads []*thread
+	trace   *cdp.Trace
+	hooked  bool
+	clear   bool // see unclear
+	sift    *sieve
+	rec     *Recording
+}
+
+// thread is one event loop that is watched.
+type thread struct {
+	s         *cdp.Session
+	probed    bool
+	profiling bool
+	rec       Thread
+}
+
+func (r *recorder) warn(format string, args ...any) {
+	r.rec.Warnings = append(r.rec.Warnings, fmt.Sprintf(format, args...))
+}
+
+// begin asks who the threads are and starts the trace, which runs in both
+// phases: it does not disturb what the first one measures.
+func (r *recorder) begin(ctx context.Context) error {
+	r.Progress("connecting", 0, 0)
+	f, err := ask(ctx, r.main)
+	if err != nil {
+		return err
+	}
+	r.rec.Target = Process{PID: f.PID, Script: f.Script, NodeVersion: f.NodeVersion, Cores: f.Cores, PoolSize: f.PoolSize}
+	r.rec.Start = f.Now
+	r.rec.Memory = []Memory{f.Memory}
+	tid := f.TID
+	if tid == 0 {
+		tid = f.PID
+	}
+	r.threads = []*thread{{s: r.main, rec: Thread{TID: tid}}}
+	workers, err := r.main.Workers(ctx)
+	if err != nil {
+		r.warn("worker threads are not in the recording: %v", err)
+	}
+	if len(workers) > maxWorkers {
+		r.warn("only %d of %d worker threads are in the recording", maxWorkers, len(workers))
+		workers = workers[:maxWorkers]
+	}
+	for _, w := range workers {
+		t := &thread{s: w, rec: Thread{ID: w.Worker().ThreadID, Name: w.Worker().Name, URL: w.Worker().URL}}
+		// A worker that does not answer is busy in native code, or at its end.
+		patience, cancel := context.WithTimeout(ctx, cleanupPatience)
+		f, err := ask(patience, w)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			r.warn("worker %d is not in the recording: %v", t.rec.ID, err)
+			continue
+		}
+		t.rec.TID = f.TID
+		r.threads = append(r.threads, t)
+	}
+	r.sift = newSieve()
+	r.trace, err = r.main.StartTrace(ctx, traceCategories, r.sift.add)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, cdp.ErrClosed):
+		return err
+	case err != nil:
+		r.warn("Node's tracing cannot be used, so iterations of the loop are guessed from the profile: %v", err)
+	}
+	return nil
+}
+
+// vitals is the first phase.
+func (r *recorder) vitals(ctx context.Context) error {
+	before, err := ask(ctx, r.main)
+	if err != nil {
+		return err
+	}
+	for _, t := range r.threads {
+		if err := t.s.Evaluate(ctx, startProbe, nil); err != nil {
+			if t.s == r.main || ctx.Err() != nil {
+				return fmt.Errorf("vitals: %w", err)
+			}
+			r.warn("worker %d: no vitals: %v", t.rec.ID, err)
+			continue
+		}
+		t.probed = true
+	}
+	err = r.wait(ctx, "vitals", r.Vitals, func() error {
+		for _, t := range r.threads {
+			if err := r.read(ctx, t, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range r.threads {
+		if err := r.read(ctx, t, true); err != nil {
+			return err
+		}
+		if err := t.unprobe(ctx); err != nil && t.s == r.main {
+			return fmt.Errorf("vitals: %w", err)
+		}
+	}
+	after, err := ask(ctx, r.main)
+	if err != nil {
+		return err
+	}
+	r.rec.Active = after.Resources
+	r.sift.own = append(r.sift.own, [2]int64{before.Now, before.Done}, [2]int64{after.Now, after.Done})
+	main := &r.threads[0].rec
+	for _, a := range after.Sched {
+		for _, b := range before.Sched {
+			if a.TID == b.TID {
+				main.Sched = append(main.Sched, Sched{TID: a.TID, Name: a.Name, Run: a.Run - b.Run, Wait: a.Wait - b.Wait, Wall: after.Now - before.Now})
+			}
+		}
+	}
+	return nil
+}
+
+// read takes what the probe has. A worker that has ended is no error.
+func (r *recorder) read(ctx context.Context, t *thread, last bool) error {
+	if !t.probed {
+		return nil
+	}
+	var got *reading
+	if err := t.s.EvaluateBare(ctx, readProbe, &got); err != nil {
+		if t.s == r.main || ctx.Err() != nil {
+			return fmt.Errorf("vitals: %w", err)
+		}
+		t.probed = false
+		return nil
+	}
+	if got == nil {
+		r.warn("thread %d: the measuring ended by itself, as nobody read it for too long", t.rec.ID)
+		t.probed = false
+		return nil
+	}
+	v := &t.rec.Vitals
+	v.Duration, v.Utilization, v.CPU, v.Resolution = got.Duration, got.Utilization, got.CPU, got.Resolution
+	v.Samples, v.Quantiles = got.Samples, got.Quantiles
+	v.Delays = append(v.Delays, got.Delays...)
+	if t.s == r.main {
+		r.rec.Probes = append(r.rec.Probes, got.Probes...)
+		if last && got.Pending > 0 {
+			r.rec.Probes = append(r.rec.Probes, Probe{At: r.rec.Start, Pool: got.Pending, Pending: true})
+		}
+	}
+	return nil
+}
+
+func (t *thread) unprobe(ctx context.Context) error {
+	if !t.probed {
+		return nil
+	}
+	var gone bool
+	if err := t.s.EvaluateBare(ctx, stopProbe, &gone); err != nil {
+		return err
+	}
+	if !gone {
+		return errors.New("the probe could not be removed")
+	}
+	t.probed = false
+	return nil
+}
+
+// wait lets time pass, and calls each at the pace of the probe's reader. It
+// ends early where the program does.
+func (r *recorder) wait(ctx context.Context, phase string, whole time.Duration, each func() error) error {
+	begun := time.Now()
+	end := time.NewTimer(whole)
+	defer end.Stop()
+	tick := time.NewTicker(readPace)
+	defer tick.Stop()
+	for {
+		r.Progress(phase, time.Since(begun), whole)
+		select {
+		case <-tick.C:
+			if err := each(); err != nil {
+				return err
+			}
+		case <-end.C:
+			return nil
+		case <-r.Until:
+			return nil
+		case <-r.exit:
+			r.rec.Ended = true
+			return nil
+		case <-r.main.Done():
+			return r.main.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// submitters asks, if jobs of the thread pool came back late, who gives it jobs.
+// That takes async_hooks, whose price is worth it only then.
+func (r *recorder) submitters(ctx context.Context) error {
+	late := 0
+	for _, p := range r.rec.Probes {
+		if us(p.Pool) >= lateJob && p.Pool >= probeFactor*p.Loop {
+			late++
+		}
+	}
+	if late == 0 || 2*late < len(r.rec.Probes) || r.over() {
+		return nil
+	}
+	if err := r.main.Evaluate(ctx, startHook, nil); err != nil {
+		return fmt.Errorf("thread pool: %w", err)
+	}
+	r.hooked = true
+	if err := r.wait(ctx, "thread pool", hookTime, func() error { return nil }); err != nil {
+		return err
+	}
+	err := r.main.EvaluateBare(ctx, stopHook, &r.rec.Submitters)
+	if err != nil {
+		return fmt.Errorf("thread pool: %w", err)
+	}
+	r.hooked = false
+	return nil
+}
+
+// profile is the second phase.
+func (r *recorder) profile(ctx context.Context, whole time.Duration) error {
+	r.rec.Interval = r.Interval.Microseconds()
+	left := whole
+	for left > 0 && !r.over() {
+		for _, t := range r.threads {
+			if err := t.s.StartProfile(ctx, r.Interval); err != nil {
+				if t.s == r.main || ctx.Err() != nil {
+					return err
+				}
+				if t.s.Err() == nil {
+					r.warn("worker %d: %v", t.rec.ID, err)
+				}
+				continue
+			}
+			t.profiling = true
+		}
+		var from int64
+		if r.clear {
+			var err error
+			if from, err = r.reoptimize(ctx); err != nil {
+				return err
+			}
+		}
+		part := min(left, rotation)
+		begun := time.Now()
+		passed := whole - left
+		if err := r.wait(ctx, "profile", part, func() error {
+			r.Progress("profile", passed+time.Since(begun), whole)
+			return nil
+		}); err != nil {
+			return err
+		}
+		left -= part
+		if err := r.stopProfiles(ctx); err != nil {
+			return err
+		}
+		if n := len(r.threads[0].rec.Profiles); n > 0 {
+			r.threads[0].rec.Profiles[n-1].cutBefore(from)
+		}
+	}
+	return nil
+}
+
+// unclear looks whether the profile hides functions that were inlined before it
+// began.
+func (r *recorder) unclear(ctx context.Context) error {
+	main := r.threads[0]
+	if r.over() || len(main.rec.Profiles) == 0 || r.rec.Memory[0].HeapUsed > maxDeoptimize {
+		return ctx.Err()
+	}
+	r.rec.Threads = []Thread{main.rec}
+	r.sources(ctx)
+	r.clear = unclear(main.rec.Profiles[0], newSources(r.rec, noSource))
+	r.rec.Threads = nil
+	if r.clear {
+		for _, t := range r.threads {
+			t.rec.Profiles = nil
+		}
+	}
+	return ctx.Err()
+}
+
+// reoptimize makes V8 optimize the program anew under the running profiler, and
+// returns when that is done: the profile counts from then on. Code that was
+// optimized before a profile starts does not tell what was inlined into it, even
+// if it was optimized under an earlier one.
+func (r *recorder) reoptimize(ctx context.Context) (from int64, err error) {
+	if err := r.main.Deoptimize(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.wait(ctx, "profile", warmUp, func() error { return nil }); err != nil {
+		return 0, err
+	}
+	err = r.main.EvaluateBare(ctx, "(() => { const t = process.hrtime(); return t[0] * 1e6 + Math.round(t[1] / 1e3); })()", &from)
+	return from, err
+}
+
+const (
+	// maxDeoptimize is the heap up to which the walk over it is short.
+	maxDeoptimize = 256 << 20
+	// warmUp is how long V8 gets to optimize again what is hot.
+	warmUp = time.Second
+	// look is how long the first profile is.
+	look = time.Second
+)
+
+func noSource(string) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func (r *recorder) over() bool {
+	select {
+	case <-r.Until:
+		return true
+	case <-r.exit:
+		r.rec.Ended = true
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *recorder) stopProfiles(ctx context.Context) error {
+	r.Progress("collecting", 0, 0)
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	var wg sync.WaitGroup
+	errs := make([]error, len(r.threads))
+	for i, t := range r.threads {
+		if !t.profiling {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			text, err := t.s.StopProfile(ctx)
+			t.profiling = false
+			if err == nil {
+				p := &Profile{}
+				if err = json.Unmarshal(text, p); err == nil {
+					if err = p.check(); err == nil {
+						t.rec.Profiles = append(t.rec.Profiles, p)
+					}
+				}
+			}
+			errs[i] = err
+		}()
+	}
+	wg.Wait()
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case i == 0:
+			return err
+		case r.threads[i].s.Err() == nil:
+			r.warn("worker %d: %v", r.threads[i].rec.ID, err)
+		}
+	}
+	return nil
+}
+
+// finish ends the trace, fetches sources and puts the recording together.
+func (r *recorder) finish(ctx context.Context) error {
+	r.Progress("collecting", 0, 0)
+	if r.trace != nil {
+		patience, cancel := context.WithTimeout(ctx, stopPatience)
+		err := r.trace.Stop(patience)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			r.warn("the trace is not complete: %v", err)
+		}
+		r.trace = nil
+		r.rec.Traced = true
+	}
+	for _, t := range r.threads {
+		r.rec.Threads = append(r.rec.Threads, t.rec)
+	}
+	r.sift.into(r.rec)
+	if f, err := ask(ctx, r.main); err == nil {
+		r.rec.Memory = append(r.rec.Memory, f.Memory)
+	}
+	for _, t := range r.rec.Threads {
+		for _, p := range t.Profiles {
+			r.rec.End = max(r.rec.End, p.EndTime)
+		}
+	}
+	r.sources(ctx)
+	return ctx.Err()
+}
+
+const (
+	// maxSources bounds the text of scripts in a recording, maxSource one of them.
+	maxSources = 8 << 20
+	maxSource  = 2 << 20
+)
+
+// sources fetches the scripts in which time was spent, as the target runs them,
+// and those that give jobs to a pool, or start workers.
+func (r *recorder) sources(ctx context.Context) {
+	r.rec.Sources = map[string]string{}
+	room := maxSources
+	for i, t := range r.threads {
+		scripts := hotScripts(r.rec.Threads[i].Profiles)
+		if i == 0 && (len(r.rec.Submitters) > 0 || len(r.threads) > 2) {
+			scripts = append(scripts, r.ownScripts(ctx)...)
+		}
+		for _, script := range scripts {
+			if _, known := r.rec.Sources[script.url]; known || room <= 0 {
+				continue
+			}
+			patience, cancel := context.WithTimeout(ctx, cleanupPatience)
+			text, err := t.s.Source(patience, script.id)
+			cancel()
+			if err != nil {
+				if ctx.Err() != nil || t.s.Err() != nil {
+					break
+				}
+				continue // it was collected since
+			}
+			if len(text) > maxSource || len(text) > room {
+				continue
+			}
+			room -= len(text)
+			r.rec.Sources[script.url] = text
+		}
+	}
+}
+
+// ownScripts are the program's own scripts, packages left out.
+func (r *recorder) ownScripts(ctx context.Context) []script {
+	const enough = 100
+	ctx, cancel := context.WithTimeout(ctx, cleanupPatience)
+	defer cancel()
+	all, err := r.main.Scripts(ctx)
+	if err != nil {
+		return nil
+	}
+	var own []script
+	for _, s := range all {
+		if s.URL != "" && !internal(s.URL) && !isPackage(s.URL) && len(own) < enough {
+			own = append(own, script{s.ID, s.URL})
+		}
+	}
+	return own
+}
+
+// cleanUp stops what still runs, on every way out and after ctx has ended.
+func (r *recorder) cleanUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupPatience)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, t := range r.threads {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			if t.probed {
+				_ = t.unprobe(ctx) // if the target does not answer, the lease ends it
+			}
+			if t.profiling {
+				_, _ = t.s.StopProfile(ctx)
+			}
+		}()
+	}
+	if r.hooked {
+		_ = r.main.EvaluateBare(ctx, stopHook, nil)
+	}
+	if r.trace != nil {
+		_ = r.trace.Stop(ctx)
+	}
+	wg.Wait()
+}
+
+// withoutQuery takes off a URL what may be secret.
+func withoutQuery(url string) string {
+	if i := strings.IndexAny(url, "?#"); i >= 0 {
+		return url[:i]
+	}
+	return url
+}

@@ -1,0 +1,97 @@
+package eventloop
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/tdewolff/parse/v2/js"
+)
+
+var regexpCause = Cause{
+	Name:  "regexp",
+	Title: "A regular expression takes too long",
+	Why: "V8 matches by trying: a pattern that can match the same text in several ways, such as (a+)+ or (.*)*, tries all of them " +
+		"before it gives up. The time doubles with every further character, and who sends the text decides how many there are.",
+	Sign: "The samples are in a line that matches a regular expression, or in the compiled expression itself.",
+	Fix: "Rewrite the pattern so that a text fits in one way only, check the length of the text first, or use a matcher that does " +
+		"not go back (re2, or node --enable-experimental-regexp-engine with the l flag).",
+	Before: `/^(([a-z0-9]+-?)+\.)+[a-z]{2,}$/.test(host)`,
+	After:  `host.length < 254 && host.split('.').every((label) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(label))`,
+	Links:  []string{"https://nodejs.org/en/learn/asynchronous-work/dont-block-the-event-loop#blocking-the-event-loop-redos"},
+	ofSample: func(v *sample) *claim {
+		// Only an expression that was compiled while the profile ran has a frame.
+		if pattern, ok := strings.CutPrefix(v.frame(0).FunctionName, "RegExp: "); ok && v.frame(0).URL == "" {
+			if v.caller(1) < 0 {
+				return nil
+			}
+			site := v.site(1)
+			return &claim{site: site, detail: "/" + pattern + "/"}
+		}
+		src, from, to := v.tokens()
+		if src == nil {
+			return nil
+		}
+		for i := from; i < to; i++ {
+			if src.at(i+1) != "(" || src.at(i-1) != "." && src.at(i-1) != "?." || !matchers[src.at(i)] {
+				continue
+			}
+			if pattern := src.patternOf(i); pattern != "" {
+				return &claim{site: v.site(0), detail: pattern}
+			}
+		}
+		return nil
+	},
+}
+
+// matchers are the methods that run a regular expression: of the expression, or
+// of a string that is given one.
+var matchers = map[string]bool{
+	"test": true, "exec": true, "match": true, "matchAll": true, "replace": true, "replaceAll": true, "split": true, "search": true,
+}
+
+// patternOf returns the regular expression of the method call at i: what stands
+// before the dot, or the first argument; by its literal or by a variable that is
+// set to one anywhere in the script. It is "" if there is none, and "RegExp" if
+// it is made at run time.
+func (src *source) patternOf(i int) string {
+	receiver, argument := i-2, i+2
+	for _, at := range []int{receiver, argument} {
+		if at < 0 || at >= len(src.tokens) {
+			continue
+		}
+		if src.tokens[at].kind == js.RegExpToken {
+			return src.at(at)
+		}
+		if src.at(at) == ")" && src.tokens[at].match > 1 && src.at(src.tokens[at].match-1) == "RegExp" || src.at(at) == "new" && src.at(at+1) == "RegExp" {
+			return "RegExp"
+		}
+		if !src.isName(at) {
+			continue
+		}
+		name := src.at(at)
+		for k := range src.tokens {
+			if src.at(k) != name || src.at(k+1) != "=" && src.at(k+1) != ":" {
+				continue
+			}
+			if k+2 < len(src.tokens) && src.tokens[k+2].kind == js.RegExpToken {
+				return src.at(k + 2)
+			}
+			if src.at(k+2) == "new" && src.at(k+3) == "RegExp" || src.at(k+2) == "RegExp" {
+				return "RegExp"
+			}
+		}
+	}
+	switch src.at(i) {
+	case "test", "exec", "matchAll":
+		return "RegExp" // an expression from elsewhere
+	}
+	return ""
+}
+
+// nested finds a group with a repetition inside that is repeated itself, and a
+// repeated group of alternatives: both let a text fit in many ways.
+var nested = regexp.MustCompile(`\((?:[^()\\]|\\.)*(?:[+*]|\{\d+,\d*\})\??(?:[^()\\]|\\.)*\)(?:[+*]|\{\d+,)|\([^()]*\|[^()]*\)(?:[+*]|\{\d+,)`)
+
+// backtracks reports whether a pattern looks as if it could take exponential
+// time.
+func backtracks(pattern string) bool { return nested.MatchString(pattern) }

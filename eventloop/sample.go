@@ -1,0 +1,263 @@
+package eventloop
+
+import (
+	"net/url"
+	"os"
+	"strings"
+)
+
+// sample is what a cause sees of a node of the call tree: its stack, and the
+// line that was running if the leaf is JavaScript.
+type sample struct {
+	tree  *callTree
+	stack []int // from the leaf up, without the root
+	line  int   // of the leaf, 1-based; 0 if it is native or not known
+	src   *sources
+}
+
+// sources are the texts of the scripts, read when they are asked for.
+type sources struct {
+	texts  map[string]string
+	read   func(url string) ([]byte, error)
+	parsed map[string]*source
+}
+
+func newSources(r *Recording, read func(string) ([]byte, error)) *sources {
+	if read == nil {
+		read = readScript
+	}
+	return &sources{texts: r.Sources, read: read, parsed: map[string]*source{}}
+}
+
+// of returns a script's source, nil if it cannot be had.
+func (s *sources) of(script string) *source {
+	if src, known := s.parsed[script]; known {
+		return src
+	}
+	var src *source
+	if script != "" && !internal(script) {
+		if text, ok := s.texts[script]; ok {
+			src = newSource([]byte(text))
+		} else if text, err := s.read(script); err == nil && len(text) <= maxSource {
+			src = newSource(text)
+		}
+	}
+	s.parsed[script] = src
+	return src
+}
+
+func readScript(script string) ([]byte, error) {
+	path := scriptPath(script)
+	if !strings.HasPrefix(path, "/") {
+		return nil, os.ErrNotExist
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxSource {
+		return nil, os.ErrNotExist
+	}
+	return os.ReadFile(path)
+}
+
+// scriptPath is the path of a script that V8 names by a file URL.
+func scriptPath(script string) string {
+	if strings.HasPrefix(script, "file://") {
+		if u, err := url.Parse(script); err == nil && u.Path != "" {
+			return u.Path
+		}
+	}
+	return script
+}
+
+func (v *sample) frame(i int) *CallFrame { return v.tree.frame(v.stack[i]) }
+
+// name is the function's own name at i: of "get x" x, of "Class.method" method.
+func (v *sample) name(i int) string { return ownName(v.frame(i).FunctionName) }
+
+func ownName(name string) string {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "get "), "set ")
+	if i := strings.LastIndexAny(name, ".# "); i >= 0 {
+		name = name[i+1:]
+	}
+	return name
+}
+
+func (v *sample) user(i int) bool {
+	u := v.frame(i).URL
+	return u != "" && !internal(u)
+}
+
+// find returns the first frame from the leaf up that is f, -1 if none is.
+func (v *sample) find(f func(i int) bool) int {
+	for i := range v.stack {
+		if f(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// within returns the first frame from the leaf up of one of Node's modules,
+// such as "node:fs" or "node:internal/crypto/", before the program's own code.
+func (v *sample) within(modules ...string) int {
+	for i := range v.stack {
+		if v.user(i) {
+			return -1
+		}
+		for _, m := range modules {
+			if u := v.frame(i).URL; u == m || strings.HasSuffix(m, "/") && strings.HasPrefix(u, m) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// caller is the frame of the program from frame i up: of its own code if there
+// is any, else of a package; -1 if there is neither.
+func (v *sample) caller(from int) int {
+	found := -1
+	for i := max(from, 0); i < len(v.stack); i++ {
+		if !v.user(i) {
+			continue
+		}
+		if !isPackage(v.frame(i).URL) {
+			return i
+		}
+		if found < 0 {
+			found = i
+		}
+	}
+	return found
+}
+
+// site is where the program's own function, found from frame i up, was.
+func (v *sample) site(from int) Site {
+	i := v.caller(from)
+	if i < 0 {
+		return v.siteOf(min(max(from, 0), len(v.stack)-1))
+	}
+	return v.siteOf(i)
+}
+
+func (v *sample) siteOf(i int) Site {
+	f := v.frame(i)
+	s := Site{Function: f.FunctionName, File: scriptPath(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}
+	if s.Function == "" {
+		s.Function = v.passedTo(i)
+	}
+	if i == 0 && v.line > 0 {
+		s.Line, s.Column = v.line, 0
+		return s
+	}
+	if line, column := v.callLine(i); line > 0 {
+		s.Line, s.Column = line, column
+	}
+	return s
+}
+
+// passedTo names a function without a name by the call it is passed to, as V8
+// does in stack traces: items.filter.
+func (v *sample) passedTo(i int) string {
+	const nameless = "(anonymous)"
+	src := v.src.of(v.frame(i).URL)
+	if src == nil {
+		return nameless
+	}
+	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	if !ok || f.head < 3 {
+		return nameless
+	}
+	method := src.passed(f.head)
+	if method < 0 {
+		return nameless
+	}
+	root, ok := src.root(method)
+	if !ok {
+		return nameless
+	}
+	name := ""
+	for k := root; k <= method; k++ {
+		switch m := src.tokens[k].match; {
+		case m > k:
+			k = m // arguments
+		case src.isName(k) || src.at(k) == "this":
+			name += "." + src.at(k)
+		}
+	}
+	return strings.TrimPrefix(name, ".")
+}
+
+// callLine is where frame i calls the one below it: profiles do not say, the
+// source does, by name.
+func (v *sample) callLine(i int) (line, column int) {
+	src, at := v.call(i)
+	if src == nil {
+		return 0, 0
+	}
+	return src.lineOf(at), src.column(at)
+}
+
+// call is the token of frame i's source that calls the frame below it.
+func (v *sample) call(i int) (*source, int) {
+	src := v.src.of(v.frame(i).URL)
+	if src == nil {
+		return nil, 0
+	}
+	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	if !ok {
+		return nil, 0
+	}
+	for below := i - 1; below >= 0; below-- {
+		name := v.name(below)
+		if name == "" || name == "(anonymous)" {
+			// A function without a name is passed as an argument: its own place is in
+			// the call.
+			if b := v.frame(below); b.URL == v.frame(i).URL {
+				if at := src.first(src.lines[min(max(b.LineNumber, 0), len(src.lines)-1)] + max(b.ColumnNumber, 0)); at >= f.body && at < f.end {
+					return src, at
+				}
+			}
+			continue
+		}
+		if calls := src.calls(f.body, f.end, name); len(calls) > 0 {
+			return src, calls[0]
+		}
+		if v.user(below) {
+			return nil, 0 // called through something that renames it
+		}
+	}
+	// Some of Node's functions are made by others, and named so: zlib.gzipSync is
+	// called syncBufferWrapper.
+	if i > 0 && internal(v.frame(i-1).URL) {
+		for at := f.body; at < f.end && at < len(src.tokens); at++ {
+			if name := src.at(at); strings.HasSuffix(name, "Sync") && src.isName(at) && src.at(at+1) == "(" {
+				return src, at
+			}
+		}
+	}
+	return nil, 0
+}
+
+// calledName is what the program calls at frame i, as its source has it.
+func (v *sample) calledName(i int) string {
+	if src, at := v.call(i); src != nil && src.at(at+1) == "(" {
+		return src.at(at)
+	}
+	for below := i - 1; below >= 0; below-- {
+		if n := v.name(below); n != "" && n != "(anonymous)" && n != "consoleCall" && n != "value" && n != "wrappedFn" {
+			return n
+		}
+	}
+	return ""
+}
+
+// tokens returns the tokens of the line that the leaf was at.
+func (v *sample) tokens() (src *source, from, to int) {
+	if v.line == 0 || !v.user(0) {
+		return nil, 0, 0
+	}
+	if src = v.src.of(v.frame(0).URL); src == nil {
+		return nil, 0, 0
+	}
+	from, to = src.onLine(v.line)
+	return src, from, to
+}

@@ -1,0 +1,257 @@
+package eventloop
+
+var scanCause = Cause{
+	Name:  "scan",
+	Title: "A whole collection is searched for every request",
+	Why: "array.find, filter, includes and loops that look at every element are quick with a hundred elements and slow with a " +
+		"hundred thousand. The collection grows with the business, and every request pays for all of it.",
+	Sign: "The samples are in calls such as .find( or .filter(, or in a loop over a collection that outlives the request, and " +
+		"they come with every request.",
+	Fix: "Prepare an index: a Map from key to element, or to the list of elements, kept up to date when the collection changes. " +
+		"Filter before ranking, copy only what is sent, and keep the answers to frequent questions in a bounded cache.",
+	Before: `const user = users.find((u) => u.id === id);`,
+	After: `const byID = new Map(users.map((u) => [u.id, u]));
+const user = byID.get(id);`,
+	Links: []string{"https://developer.mozilla.org/docs/Web/JavaScript/Reference/Global_Objects/Map"},
+	ofSample: func(v *sample) *claim {
+		src, from, to := v.tokens()
+		if src == nil || from >= to {
+			return nil
+		}
+		frame := v.frame(0)
+		own, ok := src.functionAt(frame.LineNumber, frame.ColumnNumber)
+		if !ok {
+			return nil
+		}
+		call, name := src.scanAround(own, from, to)
+		if call < 0 {
+			return nil
+		}
+		at := 0
+		if call < own.head {
+			at = 1 // the leaf is the function that is called for every element
+			if at >= len(v.stack) || v.frame(at).URL != frame.URL {
+				at = 0
+			}
+		}
+		// A package's search is the package's: its caller has to search less.
+		if isPackage(frame.URL) {
+			return nil
+		}
+		s := v.siteOf(at)
+		s.Line, s.Column = src.lineOf(call), src.column(call)
+		return &claim{site: s, detail: name}
+	},
+}
+
+// searches are the array methods that look at every element to find some.
+var searches = map[string]bool{
+	"find": true, "findIndex": true, "findLast": true, "findLastIndex": true, "filter": true, "some": true, "every": true,
+	"indexOf": true, "lastIndexOf": true, "includes": true,
+}
+
+// visits are those that look at every element for some other purpose.
+var visits = map[string]bool{"map": true, "forEach": true, "reduce": true, "flatMap": true}
+
+// scanAround finds the search that the tokens of a line are part of: a call of
+// an array method, or a loop, whose collection is not made in the function, and
+// so is there for longer than one call. It returns the token to point at, -1 if
+// there is none, and what is searched in words.
+func (src *source) scanAround(own function, from, to int) (int, string) {
+	outer := own
+	if enclosing, ok := src.enclosing(own.head); ok && own.head > 0 && src.passed(own.head) >= 0 {
+		outer = enclosing
+	}
+	best, name := -1, ""
+	consider := func(method int) {
+		root, ok := src.root(method)
+		if !ok {
+			return
+		}
+		r := src.at(root)
+		where := src.lifetime(outer, r)
+		if where == local || where == parameter && !searches[src.at(method)] {
+			return
+		}
+		if best < 0 || root < best {
+			best, name = root, src.text2(root, method)+"()"
+		}
+	}
+	// On the line itself.
+	for i := from; i < to; i++ {
+		if src.at(i+1) == "(" && src.at(i-1) == "." && searches[src.at(i)] && i >= outer.body && i < outer.end {
+			consider(i)
+		}
+	}
+	// Around it: calls whose arguments have the line, and loops.
+	at := from
+	for i := at - 1; i >= outer.body && i > 0; i-- {
+		t := src.tokens[i]
+		if t.text == "(" && t.match > at && (searches[src.at(i-1)] || visits[src.at(i-1)]) && src.at(i-2) == "." {
+			consider(i - 1)
+		}
+	}
+	if best < 0 {
+		if loop := src.loopAround(outer, at); loop >= 0 {
+			if root := src.collection(loop); root >= 0 && src.lifetime(outer, src.at(root)) == longer && src.decides(loop) {
+				return loop, "a loop over " + src.text2(root, root)
+			}
+		}
+	}
+	return best, name
+}
+
+type lifetime int
+
+const (
+	local     lifetime = iota // made in the function
+	parameter                 // given to it
+	longer                    // of the module or of an object
+)
+
+func (src *source) lifetime(f function, name string) lifetime {
+	if name == "this" {
+		return longer
+	}
+	for i := f.head; i < f.body && i < len(src.tokens); i++ {
+		if src.at(i) == name {
+			return parameter
+		}
+	}
+	if src.declared(f, name) {
+		return local
+	}
+	return longer
+}
+
+// root walks back from a method's name to what the chain of calls begins with:
+// of a.b(c).filter the a. A chain that begins with a call has none.
+func (src *source) root(method int) (int, bool) {
+	i := method - 1 // the dot
+	for src.at(i) == "." || src.at(i) == "?." {
+		i--
+		for src.at(i) == ")" || src.at(i) == "]" {
+			m := src.tokens[i].match
+			if m < 1 {
+				return 0, false
+			}
+			call := src.at(i) == ")"
+			i = m - 1
+			if call && !src.isName(i) {
+				return 0, false
+			}
+			if call && src.at(i-1) != "." {
+				return 0, false // f(x).filter
+			}
+		}
+		if !src.isName(i) && src.at(i) != "this" {
+			return 0, false
+		}
+		i--
+	}
+	return i + 1, true
+}
+
+// text2 is the source from token a to token b, on one line.
+func (src *source) text2(a, b int) string {
+	s := ""
+	for i := a; i <= b && i < len(src.tokens); i++ {
+		s += src.at(i)
+	}
+	if r := []rune(s); len(r) > 60 {
+		s = string(r[:60]) + "..."
+	}
+	return s
+}
+
+// passed returns the method whose argument the function at head is: of
+// agents.filter((a) => ...) the filter; -1 if it is none.
+func (src *source) passed(head int) int {
+	open := head - 1
+	if src.at(open) == "async" {
+		open--
+	}
+	if src.at(open) == "(" && (searches[src.at(open-1)] || visits[src.at(open-1)]) && src.at(open-2) == "." {
+		return open - 1
+	}
+	return -1
+}
+
+// collection is the first name of what a loop goes over: of for (x of a.b) the
+// a, of for (i = 0; i < a.length; ...) the a; -1 if that is not to be seen.
+func (src *source) collection(loop int) int {
+	open := loop + 1
+	if src.at(open) == "await" {
+		open++
+	}
+	if src.at(open) != "(" || src.tokens[open].match < 0 {
+		return -1
+	}
+	for i := open + 1; i < src.tokens[open].match; i++ {
+		switch {
+		case src.at(i) == "of" && (src.isName(i+1) || src.at(i+1) == "this"):
+			if src.at(i+2) == "(" {
+				return -1
+			}
+			return i + 1
+		case src.at(i) == "length" && src.at(i-1) == ".":
+			if root, ok := src.root(i); ok {
+				return root
+			}
+		}
+	}
+	return -1
+}
+
+// decides reports whether a loop's body chooses among the elements.
+func (src *source) decides(loop int) bool {
+	open := loop + 1
+	if src.at(open) != "(" || src.tokens[open].match < 0 {
+		return false
+	}
+	end := src.tokens[open].match + 1
+	if src.at(end) == "{" && src.tokens[end].match > 0 {
+		end = src.tokens[end].match
+	} else {
+		for end < len(src.tokens) && src.at(end) != ";" {
+			end++
+		}
+	}
+	for i := src.tokens[open].match; i < end; i++ {
+		switch src.at(i) {
+		case "if", "?", "===", "==", "&&", "continue", "break":
+			return true
+		}
+	}
+	return false
+}
+
+// enclosing returns the innermost function around token i.
+func (src *source) enclosing(i int) (function, bool) {
+	best, found := function{end: len(src.tokens)}, false
+	depth := i
+	for k := i - 1; k >= 0; k-- {
+		t := src.tokens[k]
+		if t.text != "{" || t.match < depth {
+			continue
+		}
+		head := -1
+		switch {
+		case src.at(k-1) == ")" && src.tokens[k-1].match >= 0:
+			head = src.tokens[k-1].match
+			switch src.at(head - 1) {
+			case "if", "for", "while", "switch", "catch", "with", "await":
+				continue
+			}
+		case src.at(k-1) == "=>" && src.at(k-2) == ")" && src.tokens[k-2].match >= 0:
+			head = src.tokens[k-2].match
+		case src.at(k-1) == "=>":
+			head = k - 2
+		default:
+			continue
+		}
+		best, found = function{head: head, body: k + 1, end: t.match}, true
+		break
+	}
+	return best, found
+}

@@ -1,0 +1,119 @@
+package eventloop
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+var threadpoolCause = Cause{
+	Name:  "threadpool",
+	Title: "Work waits for a thread of libuv's pool",
+	Why: "Files, dns.lookup, and the asynchronous functions of crypto and zlib share a pool of four threads. Some slow jobs at a " +
+		"time, and a file that would take a millisecond waits for all of them, while the event loop has nothing to do.",
+	Sign: "The loop turns at once, but a trivial job of the pool comes back late.",
+	Fix: "Limit how many slow jobs are under way at a time, or give them worker threads. UV_THREADPOOL_SIZE, set before the program " +
+		"starts, makes the pool larger: for jobs that wait (files, DNS) more threads than cores help, for jobs that compute they " +
+		"do not. For DNS, use dns.resolve or keep connections alive.",
+	Before: `await Promise.all(users.map((u) => pbkdf2(u.password, u.salt, 150_000, 64, 'sha512')));`,
+	After:  `await pMap(users, (u) => pbkdf2(u.password, u.salt, 150_000, 64, 'sha512'), { concurrency: 2 });`,
+	Links:  []string{"https://nodejs.org/api/cli.html#uv_threadpool_sizesize"},
+}
+
+const (
+	// lateJob is how long a job waits in the queue before it matters.
+	lateJob = 50 * time.Millisecond
+	// probeFactor is how much later the pool's answer is than the loop's.
+	probeFactor = 10
+)
+
+// findThreadpool finds jobs that wait for a thread while the loop turns.
+func findThreadpool(a *analysis) []Finding {
+	// Two independent signs: a trivial job of the pool came back late though the
+	// loop was on time, and jobs that were traced had to wait.
+	var slow []int64
+	for _, p := range a.rec.Probes {
+		if us(p.Pool) >= lateJob && p.Pool >= probeFactor*p.Loop && !a.starvedAt(p) {
+			slow = append(slow, p.Pool)
+		}
+	}
+	var waits []int64
+	var ran int64
+	for _, j := range a.rec.Pool {
+		ran += j.Run
+		if us(j.Wait) >= lateJob {
+			waits = append(waits, j.Wait)
+		}
+	}
+	traced := len(waits) >= 3 && 2*len(waits) >= len(a.rec.Pool)
+	probed := 2*len(slow) >= len(a.rec.Probes) && len(slow) > 0
+	if !probed && !(traced && len(a.rec.Probes) == 0) || !traced && len(a.rec.Submitters) == 0 {
+		return nil
+	}
+	f := Finding{Cause: &threadpoolCause, Title: "work waits for a thread of libuv's pool"}
+	for _, w := range waits {
+		f.Total += us(w)
+		f.Worst = max(f.Worst, us(w))
+	}
+	f.Count = len(waits)
+	if len(slow) > 0 {
+		slices.Sort(slow)
+		f.Worst = max(f.Worst, us(slow[len(slow)-1]))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("fs.stat('/') came back after %s, while the loop itself was on time", round(us(slow[len(slow)/2]))))
+		if f.Count == 0 {
+			f.Count = len(slow)
+			for _, s := range slow {
+				f.Total += us(s)
+			}
+		}
+	}
+	if len(waits) > 0 {
+		slices.Sort(waits)
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%d of %d jobs waited in the queue, %s in the median; a job takes %s",
+			len(waits), len(a.rec.Pool), round(us(waits[len(waits)/2])), round(us(ran/int64(max(1, len(a.rec.Pool)))))))
+	}
+	if n := a.rec.Target.PoolSize; n > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("the pool has %d threads", n))
+	}
+	a.submitter(&f)
+	return []Finding{f}
+}
+
+// starvedAt reports whether the machine had no core for the process at all, so
+// that a late answer says nothing of the pool.
+func (a *analysis) starvedAt(Probe) bool {
+	var run, wait int64
+	for _, s := range a.main.thread.Sched {
+		run += s.Run
+		wait += s.Wait
+	}
+	return wait > 20*run && run > 0
+}
+
+// submitter is the program's function that gives the pool its jobs.
+func (a *analysis) submitter(f *Finding) {
+	best := -1
+	for i, s := range a.rec.Submitters {
+		if len(s.Stack) > 0 && (best < 0 || s.Count > a.rec.Submitters[best].Count) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return
+	}
+	s := a.rec.Submitters[best]
+	at := slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" && !isPackage(c.URL) })
+	if at < 0 {
+		at = slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" })
+	}
+	for _, c := range s.Stack {
+		f.Stack = append(f.Stack, Site{Function: c.FunctionName, File: scriptPath(c.URL), Line: c.LineNumber + 1, Column: c.ColumnNumber + 1})
+	}
+	if at >= 0 {
+		f.Site = f.Stack[at]
+		a.src.of(s.Stack[at].URL)
+		f.Title += ", filled by " + f.Site.Function
+	}
+	f.Details = []string{s.Type}
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%d jobs of type %s came from here within %s", s.Count, s.Type, round(us(s.Over))))
+}

@@ -1,0 +1,95 @@
+package eventloop
+
+import "slices"
+
+// unclear reports whether a noticeable part of the busy time is attributed to a
+// function whose callee was inlined before the profiler began, so that the
+// profile names the caller only: its hot line is a call of another function of
+// the program, or it is seen to call what its source does not.
+func unclear(p *Profile, src *sources) bool {
+	const noticeable = 0.15
+	t := newCallTree(p)
+	time := map[int]int64{}
+	var busy int64
+	for i, id := range p.Samples {
+		if i+1 < len(p.Samples) && !t.idle(t.index[id]) {
+			time[t.index[id]] += p.TimeDeltas[i+1]
+			busy += p.TimeDeltas[i+1]
+		}
+	}
+	var hidden int64
+	for n, us := range time {
+		if t.meta(n) {
+			continue
+		}
+		v := &sample{tree: t, stack: t.stack(n), src: src, line: topLine(t, n)}
+		at := v.caller(0)
+		if at < 0 {
+			continue
+		}
+		if at == 0 {
+			if s, from, to := v.tokens(); s != nil && s.callsOwn(from, to) {
+				hidden += us
+			}
+			continue
+		}
+		s := src.of(v.frame(at).URL)
+		if s == nil || v.user(at-1) || v.name(at-1) == "" {
+			continue
+		}
+		f, ok := s.functionAt(v.frame(at).LineNumber, v.frame(at).ColumnNumber)
+		if ok && !s.mentions(f.body, f.end, v.name(at-1)) && s.callsOwn(f.body, f.end) {
+			hidden += us
+		}
+	}
+	return float64(hidden) > noticeable*float64(busy)
+}
+
+// callsOwn reports whether a function that is written in the script is called
+// between two tokens.
+func (src *source) callsOwn(from, to int) bool {
+	for i := max(from, 0); i < to && i < len(src.tokens); i++ {
+		if src.isName(i) && src.at(i+1) == "(" && src.at(i-1) != "function" && src.definition(src.at(i)) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// definition is the token of a name where a function of that name is written:
+// function f(, f = (, f(a) { in a class or an object; -1 if it is not here.
+func (src *source) definition(name string) int {
+	return slices.IndexFunc(src.defined(), func(i int) bool { return src.at(i) == name })
+}
+
+// defined lists the names of all functions of the script.
+func (src *source) defined() []int {
+	if src.names == nil {
+		src.names = []int{}
+		for i := range src.tokens {
+			if !src.isName(i) {
+				continue
+			}
+			next := src.at(i + 1)
+			switch {
+			case src.at(i-1) == "function", src.at(i-1) == "*" && src.at(i-2) == "function":
+			case (next == "=" || next == ":") && (src.at(i+2) == "function" || src.at(i+2) == "async" || src.arrowAt(i+2)):
+			case next == "(" && src.tokens[i+1].match > 0 && src.at(src.tokens[i+1].match+1) == "{" && !keywordBeforeBlock[src.at(i)]:
+			default:
+				continue
+			}
+			src.names = append(src.names, i)
+		}
+	}
+	return src.names
+}
+
+var keywordBeforeBlock = map[string]bool{"if": true, "for": true, "while": true, "switch": true, "catch": true, "with": true, "function": true}
+
+// arrowAt reports whether an arrow function begins at token i.
+func (src *source) arrowAt(i int) bool {
+	if src.at(i) == "(" && i < len(src.tokens) && src.tokens[i].match > 0 {
+		return src.at(src.tokens[i].match+1) == "=>"
+	}
+	return src.isName(i) && src.at(i+1) == "=>"
+}

@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// stackLines is how much of a stack is shown: the way from what was called to
+// the program's own function is rarely longer.
+const stackLines = 8
+
+func writeLoopText(w io.Writer, r *Loop, o Options) error {
+	p := newPage(o)
+	p.loopVerdict(r)
+	for i := range r.Findings {
+		if i < fullFindings || o.Verbose {
+			p.loopFinding(i+1, &r.Findings[i])
+		}
+	}
+	if n := len(r.Findings) - fullFindings; n > 0 && !o.Verbose {
+		p.heading(0, "Further findings")
+		for i, f := range r.Findings[fullFindings:] {
+			p.line(0, plain, clipEnd(fmt.Sprintf("%d. %s  %s  %s", i+1+fullFindings, f.Title, FormatMS(f.TotalMS), f.location().position()), p.width))
+		}
+	}
+	p.loopFigures(r)
+	p.loopCauses(r)
+	p.loopBlocks(r)
+	p.loopThreads(r)
+	p.warnings(r.Warnings)
+	if len(r.Findings) > 0 {
+		p.line(0, plain, "")
+		p.prose(0, "", dim, "More on the first finding: heapsnap explain "+clip(r.Findings[0].Rule, 30))
+	}
+	_, err := p.WriteTo(w)
+	return err
+}
+
+func (p *page) loopVerdict(r *Loop) {
+	s := bold
+	switch r.Verdict {
+	case Blocked:
+		s = red
+	case Healthy:
+		s = green
+	}
+	p.marked(0, strings.ToUpper(clip(string(r.Verdict), 20))+"  ", s, bold, r.Sentence)
+	var about []string
+	if r.Target != "" {
+		about = append(about, clip(r.Target, maxPath/4))
+	}
+	if r.NodeVersion != "" {
+		about = append(about, "Node "+clip(r.NodeVersion, 20))
+	}
+	about = append(about, FormatMS(r.ProfiledMS)+" of profile")
+	p.prose(0, "", dim, strings.Join(about, ", "))
+}
+
+func (p *page) loopFinding(number int, f *LoopFinding) {
+	p.line(0, plain, "")
+	p.prose(0, fmt.Sprintf("%d. ", number), bold, clip(f.Title, maxProse-40)+" ["+clip(f.Rule, 30)+"]")
+	const in = 3
+	if f.File == "" {
+		p.prose(in, "", dim, "No source line is known: start from the stack.")
+	} else {
+		p.place(in, f.location(), red)
+	}
+	for i, l := range f.Locations {
+		if i == locationMax && !p.verbose {
+			break
+		}
+		p.place(in, l, plain)
+	}
+	p.line(in, plain, fmt.Sprintf("%s in all, %s at worst", FormatMS(f.TotalMS), FormatMS(f.WorstMS)))
+	p.section(in, "Evidence", f.Evidence)
+	if len(f.Stack) > 1 {
+		p.heading(in, "Heaviest stack, innermost first")
+		for i, s := range f.Stack {
+			if i == stackLines && !p.verbose {
+				p.line(in+2, dim, "and "+plural(len(f.Stack)-i, "more", "more"))
+				break
+			}
+			name := s.Function
+			if name == "" {
+				name = "(anonymous)"
+			}
+			text := clip(name, 60)
+			if s.File != "" {
+				text += "  " + s.position()
+			}
+			p.line(in+2, plain, clip(text, p.width-in-2))
+		}
+	}
+	if f.Fix != "" {
+		p.section(in, "What to do", []string{f.Fix})
+	}
+}
+
+func (p *page) loopFigures(r *Loop) {
+	p.heading(0, "The loop")
+	delay := "delay, measured without a profiler"
+	if !r.Delay.Measured {
+		delay = "delay, computed from the profile"
+	}
+	late := fmt.Sprintf("p50 %s, p90 %s, p99 %s, max %s", FormatMS(r.Delay.P50), FormatMS(r.Delay.P90), FormatMS(r.Delay.P99), FormatMS(r.Delay.Max))
+	p.prose(2, "", plain, delay+": "+late)
+	p.prose(2, "", plain, fmt.Sprintf("utilization %.0f %%, garbage collection %.0f %% of the time", 100*r.Utilization, 100*r.GCShare))
+}
+
+func (p *page) loopCauses(r *Loop) {
+	if len(r.Causes) < 2 {
+		return
+	}
+	var whole float64
+	for _, c := range r.Causes {
+		whole += c.TotalMS
+	}
+	p.heading(0, "What the blocks were spent on")
+	rows := []row{{dim, []string{"cause", "time", "share", "first in"}}}
+	for _, c := range r.Causes {
+		if c.TotalMS < 0.01*whole {
+			continue
+		}
+		rows = append(rows, row{plain, []string{clip(c.Cause, 30), FormatMS(c.TotalMS), fmt.Sprintf("%.0f %%", 100*c.TotalMS/whole), plural(c.Count, "block", "blocks")}})
+	}
+	p.table(2, rows)
+}
+
+func (p *page) loopBlocks(r *Loop) {
+	if len(r.Blocks) == 0 {
+		return
+	}
+	const few = 5
+	shown := worstBlocks(r.Blocks, few)
+	if p.verbose {
+		shown = r.Blocks
+	}
+	heading := "The longest blocks"
+	if len(shown) == len(r.Blocks) {
+		heading = "All blocks"
+	}
+	p.heading(0, fmt.Sprintf("%s, of %s or more", heading, FormatMS(r.ThresholdMS)))
+	rows := []row{{dim, []string{"where", "cause", "at", "lasted"}}}
+	for _, b := range shown {
+		where := b.Function
+		if b.File != "" {
+			where += " " + Location{File: lastName(b.File), Line: b.Line}.position()
+		}
+		rows = append(rows, row{plain, []string{clip(where, 60), clip(b.Cause, 20), FormatMS(b.StartMS), FormatMS(b.DurationMS)}})
+	}
+	p.table(2, rows)
+	if n := len(r.Blocks) - len(shown); n > 0 {
+		p.line(2, dim, "and "+plural(n, "more", "more"))
+	}
+}
+
+func lastName(path string) string {
+	return path[strings.LastIndexAny(path, `/\`)+1:]
+}
+
+// worstBlocks returns the longest blocks in order of time.
+func worstBlocks(all []LoopBlock, n int) []LoopBlock {
+	if len(all) <= n {
+		return all
+	}
+	least := make([]float64, 0, len(all))
+	for _, b := range all {
+		least = append(least, b.DurationMS)
+	}
+	limit := nthLargest(least, n)
+	var out []LoopBlock
+	for _, b := range all {
+		if b.DurationMS >= limit && len(out) < n {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func (p *page) loopThreads(r *Loop) {
+	if len(r.Threads) < 2 {
+		return
+	}
+	p.heading(0, "Threads")
+	rows := []row{{dim, []string{"thread", "utilization", "delay p99", "gc", "blocks"}}}
+	for _, t := range r.Threads {
+		name := "main"
+		if t.ID != 0 {
+			name = fmt.Sprintf("worker %d", t.ID)
+			if t.Name != "" && t.Name != "WorkerThread" {
+				name += " " + clip(t.Name, 20)
+			}
+		}
+		if t.Function != "" {
+			name += ": " + clip(t.Function, 30)
+		}
+		rows = append(rows, row{plain, []string{name, fmt.Sprintf("%.0f %%", 100*t.Utilization), FormatMS(t.Delay.P99),
+			fmt.Sprintf("%.0f %%", 100*t.GCShare), FormatCount(t.Blocks)}})
+	}
+	p.table(2, rows)
+}
