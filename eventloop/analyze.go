@@ -95,7 +95,6 @@ type Finding struct {
 	Fix       string
 	late      bool // does not block the loop
 	perBlock  []time.Duration
-	lines     map[int]int64
 	detailUs  map[string]int64
 	leaf      stackKey
 	leafTimes map[stackKey]int64
@@ -171,8 +170,6 @@ func Analyze(r *Recording, o Options) *Analysis {
 	a.judge()
 	return &a.Analysis
 }
-
-const ms = int64(1000) // microseconds
 
 func us(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
@@ -871,16 +868,17 @@ func title(f *Finding, what string) string {
 	return what + in
 }
 
-func round(d time.Duration) time.Duration {
+// round is a duration for people: 0.4 ms, 12 ms, 1.25 s.
+func round(d time.Duration) string {
 	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond)
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		return d.Round(time.Millisecond)
+	case d >= 9995*time.Millisecond:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d >= 999500*time.Microsecond:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	case d >= 9950*time.Microsecond:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 	}
-	return d.Round(100 * time.Microsecond)
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
 func (a *analysis) syncCalls() []string {
@@ -940,10 +938,10 @@ func (a *analysis) judge() {
 		f := a.Findings[0]
 		a.Sentence = fmt.Sprintf("The event loop is blocked: %s, for up to %s at a time.", f.Title, round(worst))
 		if a.maxBlock > 0 {
-			a.Sentence = fmt.Sprintf("The event loop is blocked for up to %s, the budget is %s: %s.", round(worst), a.maxBlock, f.Title)
+			a.Sentence = fmt.Sprintf("The event loop is blocked for up to %s, the budget is %s: %s.", round(worst), round(a.maxBlock), f.Title)
 		}
 	case p99:
-		a.Sentence = fmt.Sprintf("The event loop is late: 99 %% of the time by up to %s, the budget is %s.", round(a.Delay.P99), a.maxP99)
+		a.Sentence = fmt.Sprintf("The event loop is late: 99 %% of the time by up to %s, the budget is %s.", round(a.Delay.P99), round(a.maxP99))
 	case late >= 0:
 		f := a.Findings[late]
 		a.Sentence = fmt.Sprintf("The event loop turns, but work is late: %s.", f.Title)
@@ -957,9 +955,9 @@ func (a *analysis) judge() {
 			return
 		}
 		a.Verdict = Healthy
-		a.Sentence = fmt.Sprintf("The event loop is healthy: nothing kept it for %s or longer.", a.Threshold)
+		a.Sentence = fmt.Sprintf("The event loop is healthy: nothing kept it for %s or longer.", round(a.Threshold))
 		if len(a.Blocks) > 0 {
-			a.Sentence = fmt.Sprintf("The event loop keeps to its budget of %s: the longest block is %s.", a.maxBlock, round(worst))
+			a.Sentence = fmt.Sprintf("The event loop keeps to its budget of %s: the longest block is %s.", round(a.maxBlock), round(worst))
 		}
 	}
 	if a.Starved > a.Profiled/10 {

@@ -48,9 +48,6 @@ func (t *callTree) meta(n int) bool {
 	return t.parent[n] < 0 || strings.HasPrefix(t.name(n), "(") && t.frame(n).URL == "" && t.name(n) != "(anonymous)"
 }
 
-// native reports whether the node is a builtin of V8 or Node written in C++.
-func (t *callTree) native(n int) bool { return t.frame(n).URL == "" && !t.meta(n) }
-
 // internal reports whether a script is Node's own.
 func internal(url string) bool { return strings.HasPrefix(url, "node:") }
 

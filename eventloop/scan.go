@@ -14,40 +14,88 @@ var scanCause = Cause{
 const user = byID.get(id);`,
 	Links: []string{"https://developer.mozilla.org/docs/Web/JavaScript/Reference/Global_Objects/Map"},
 	ofSample: func(v *sample) *claim {
-		src, from, to := v.tokens()
-		if src == nil || from >= to {
-			return nil
-		}
-		frame := v.frame(0)
-		own, ok := src.functionAt(frame.LineNumber, frame.ColumnNumber)
-		if !ok {
-			return nil
-		}
-		call, name := src.scanAround(own, from, to)
-		if call < 0 {
-			return nil
-		}
-		at := 0
-		if call < own.head {
-			at = 1 // the leaf is the function that is called for every element
-			if at >= len(v.stack) || v.frame(at).URL != frame.URL {
-				at = 0
+		// The outermost search that the sample is a part of: what its function does
+		// with one element may search something small in turn.
+		var found *claim
+		users := 0
+		for i := 0; i < len(v.stack) && users < scanDepth; i++ {
+			if !v.user(i) {
+				continue
+			}
+			if isPackage(v.frame(i).URL) {
+				break // a package's own search: its caller has to search less
+			}
+			users++
+			if c := v.scanAt(i); c != nil {
+				found = c
 			}
 		}
-		// A package's search is the package's: its caller has to search less.
-		if isPackage(frame.URL) {
+		return found
+	},
+}
+
+// scanDepth is how many functions of the program may lie between the search and
+// what it does with each element.
+const scanDepth = 4
+
+// scanAt finds the search that frame i is in the middle of.
+func (v *sample) scanAt(i int) *claim {
+	frame := v.frame(i)
+	src := v.src.of(frame.URL)
+	if src == nil {
+		return nil
+	}
+	own, ok := src.functionAt(frame.LineNumber, frame.ColumnNumber)
+	if !ok {
+		return nil
+	}
+	var from, to int
+	if i == 0 {
+		if from, to = src.onLine(v.line); from >= to {
 			return nil
 		}
-		s := v.siteOf(at)
-		s.Line, s.Column = src.lineOf(call), src.column(call)
-		return &claim{site: s, detail: name}
-	},
+	} else {
+		s, at := v.call(i)
+		if s == nil {
+			if at = src.given(own, v.name(i-1)); at < 0 {
+				return nil
+			}
+		}
+		from, to = at, at+1
+	}
+	call, name := src.scanAround(own, from, to)
+	if call < 0 || i > 0 && name == "" {
+		return nil
+	}
+	s := v.siteOf(i)
+	if call < own.head && i+1 < len(v.stack) && v.frame(i+1).URL == frame.URL {
+		s = v.siteOf(i + 1) // the function was called for every element
+	}
+	s.Line, s.Column = src.lineOf(call), src.column(call)
+	return &claim{site: s, detail: name}
+}
+
+// given is where a function is passed by its name to a search: the name's token
+// in agents.filter(fits); -1 if it is not.
+func (src *source) given(f function, name string) int {
+	for i := f.body; i < f.end && i < len(src.tokens); i++ {
+		if name != "" && src.at(i) == name && src.at(i-1) == "(" && (src.at(i+1) == ")" || src.at(i+1) == ",") && searches[src.at(i-2)] {
+			return i
+		}
+	}
+	return -1
 }
 
 // searches are the array methods that look at every element to find some.
 var searches = map[string]bool{
 	"find": true, "findIndex": true, "findLast": true, "findLastIndex": true, "filter": true, "some": true, "every": true,
 	"indexOf": true, "lastIndexOf": true, "includes": true,
+}
+
+// textual are methods and properties that make or have a text.
+var textual = map[string]bool{
+	"toLowerCase": true, "toUpperCase": true, "trim": true, "toString": true, "substring": true, "join": true, "normalize": true,
+	"url": true, "text": true, "body": true, "path": true, "pathname": true,
 }
 
 // visits are those that look at every element for some other purpose.
@@ -67,6 +115,11 @@ func (src *source) scanAround(own function, from, to int) (int, string) {
 		root, ok := src.root(method)
 		if !ok {
 			return
+		}
+		for i := root; i < method; i++ {
+			if textual[src.at(i)] {
+				return // a text is searched, not a collection
+			}
 		}
 		r := src.at(root)
 		where := src.lifetime(outer, r)

@@ -24,7 +24,6 @@ type sieve struct {
 	requests []Request
 	outgoing []Request
 	queued   []cdp.TraceEvent // pool jobs as the main thread queued them
-	begun    []cdp.TraceEvent // and as the pool's threads began them
 	jobs     []poolRun
 	own      [][2]int64 // times in which heapsnap itself read files in the target
 }

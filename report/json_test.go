@@ -63,6 +63,9 @@ func TestJSONFollowsItsSchema(t *testing.T) {
 		check("report.schema.json", fmt.Sprintf("hostile string %d", i), asJSON(t, hostile(s)))
 	}
 	check("summary.schema.json", "summary", summaryJSON(t, summary()))
+	for name, l := range loops() {
+		check("loop.schema.json", name, loopJSON(t, l))
+	}
 	check("summary.schema.json", "empty summary", summaryJSON(t, &Summary{Command: "summary"}))
 }
 
@@ -79,7 +82,7 @@ type schemaNode struct {
 // TestSchemaAndModelAgree holds every json tag against the schema and back,
 // and that every field is described and rightly required.
 func TestSchemaAndModelAgree(t *testing.T) {
-	for file, model := range map[string]any{"report.schema.json": Report{}, "summary.schema.json": Summary{}} {
+	for file, model := range map[string]any{"report.schema.json": Report{}, "summary.schema.json": Summary{}, "loop.schema.json": Loop{}} {
 		raw, err := os.ReadFile("../docs/" + file)
 		if err != nil {
 			t.Fatal(err)

@@ -72,7 +72,7 @@ func (p *page) loopFinding(number int, f *LoopFinding) {
 		}
 		p.place(in, l, plain)
 	}
-	p.line(in, plain, fmt.Sprintf("%s in all, %s at worst", FormatMS(f.TotalMS), FormatMS(f.WorstMS)))
+	p.prose(in, "", plain, fmt.Sprintf("%s in all, %s at worst", FormatMS(f.TotalMS), FormatMS(f.WorstMS)))
 	p.section(in, "Evidence", f.Evidence)
 	if len(f.Stack) > 1 {
 		p.heading(in, "Heaviest stack, innermost first")
@@ -183,7 +183,13 @@ func (p *page) loopThreads(r *Loop) {
 		return
 	}
 	p.heading(0, "Threads")
-	rows := []row{{dim, []string{"thread", "utilization", "delay p99", "gc", "blocks"}}}
+	shown := func(cells ...string) []string {
+		if p.narrow() {
+			return []string{cells[0], cells[1], cells[4]}
+		}
+		return cells
+	}
+	rows := []row{{dim, shown("thread", "busy", "delay p99", "gc", "blocks")}}
 	for _, t := range r.Threads {
 		name := "main"
 		if t.ID != 0 {
@@ -195,8 +201,8 @@ func (p *page) loopThreads(r *Loop) {
 		if t.Function != "" {
 			name += ": " + clip(t.Function, 30)
 		}
-		rows = append(rows, row{plain, []string{name, fmt.Sprintf("%.0f %%", 100*t.Utilization), FormatMS(t.Delay.P99),
-			fmt.Sprintf("%.0f %%", 100*t.GCShare), FormatCount(t.Blocks)}})
+		rows = append(rows, row{plain, shown(name, fmt.Sprintf("%.0f %%", 100*t.Utilization), FormatMS(t.Delay.P99),
+			fmt.Sprintf("%.0f %%", 100*t.GCShare), FormatCount(t.Blocks))})
 	}
 	p.table(2, rows)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,17 +24,28 @@ func newExplain(a *app) *cobra.Command {
 			if len(args) == 0 {
 				return a.listRules()
 			}
+			known := false // a leak and a cause may have one name
 			for _, r := range leak.Rules() {
 				if r.Name == args[0] {
-					return a.explainRule(r)
+					if err := a.explainRule(r); err != nil {
+						return err
+					}
+					known = true
 				}
 			}
 			for _, c := range eventloop.Causes() {
-				if c.Name == args[0] {
-					return a.explainCause(c)
+				if c.Name != args[0] {
+					continue
 				}
+				if known {
+					fmt.Fprintln(a.out)
+				}
+				return a.explainCause(c)
 			}
-			return usagef("explain: no rule or cause is called %q: there are %s", args[0], strings.Join(ruleNames(), ", "))
+			if known {
+				return nil
+			}
+			return usagef("explain: no rule is called %q: there are %s", args[0], strings.Join(ruleNames(), ", "))
 		},
 	}
 }
@@ -44,7 +56,9 @@ func ruleNames() []string {
 		names = append(names, r.Name)
 	}
 	for _, c := range eventloop.Causes() {
-		names = append(names, c.Name)
+		if !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
 	}
 	return names
 }
