@@ -29,7 +29,15 @@ import (
 type call struct {
 	Location
 	points int
+	how    int // of givesAway, leads and imported those that hold
 }
+
+// How a call was found.
+const (
+	givesAway = 1 << iota
+	leads
+	imported
+)
 
 // Points of a call.
 const (
@@ -42,12 +50,14 @@ const (
 	namesOther  = -4
 	inFunction  = 3  // it can be called again and again; the module's own code runs once
 	samePackage = 2  // the variable's object is of the package that the holder is of
-	perHop      = -1 // between variable and holder
+	perHop      = -1 // between variable and holder, beyond near
+	near        = 2  // a collection in an object of the package's is as near as it gets
+	agreeing    = 4  // a survivor's function is given away in a call that leads to the holder
 )
 
 // subscribing are methods that, besides addingMethods, keep what they are given.
 var subscribing = map[string]bool{
-	"on": true, "once": true, "addListener": true, "addEventListener": true, "prependListener": true, "use": true, "pipe": true,
+	"on": true, "once": true, "addListener": true, "addEventListener": true, "prependListener": true, "use": true,
 	"addHook": true, "hook": true, "schedule": true, "observe": true, "watch": true, "listenTo": true, "acquire": true,
 	"enter": true, "bind": true, "extend": true, "define": true, "create": true, "load": true, "child": true, "inc": true,
 }
@@ -99,7 +109,7 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 	for _, v := range variables {
 		if v.seenBy != nil && p.file(v.script) == nil {
 			v.seenBy.Role = "sees the holder"
-			calls = append(calls, call{*v.seenBy, 0})
+			calls = append(calls, call{*v.seenBy, 0, leads})
 		}
 		for _, c := range p.callsOf(v, names, role) {
 			if v.of != "" && len(packages) > 0 && v.of == packages[0] {
@@ -110,9 +120,10 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 	}
 	for _, script := range p.ownScripts() {
 		for i, name := range packages {
-			for _, imported := range p.imports(script, name) {
-				for _, c := range p.callsOf(variable{name: imported, script: script}, names, role) {
+			for _, local := range p.imports(script, name) {
+				for _, c := range p.callsOf(variable{name: local, script: script}, names, role) {
 					c.points += ofImport - ofVariable - min(i, 2)
+					c.how = imported
 					calls = append(calls, c)
 				}
 			}
@@ -129,11 +140,18 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 			order = append(order, known)
 			continue
 		}
-		// What two findings agree on is surer than what either says.
+		c.how |= known.how
 		if c.points > known.points {
-			c.points, *known = c.points+1, c
-		} else {
-			known.points++
+			*known = c
+		}
+		known.how = c.how
+	}
+	for _, c := range order { // what two ways lead to is surer than what one does
+		switch {
+		case c.how&givesAway != 0 && c.how != givesAway:
+			c.points += agreeing
+		case c.how == leads|imported:
+			c.points++
 		}
 	}
 	slices.SortStableFunc(order, func(a, b *call) int { return cmp.Compare(b.points, a.points) })
@@ -335,7 +353,7 @@ func (p *Pass) ownFunctions(g *diff.GrowthSite) []place {
 func (p *Pass) givenAway(pl place) []call {
 	src := p.file(pl.File)
 	if src == nil {
-		return []call{{pl.Location, ofSurvivor - inFunction}}
+		return []call{{pl.Location, ofSurvivor - inFunction, givesAway}}
 	}
 	open := -1 // innermost call around the function
 	at := src.offset(pl.Line, pl.Column)
@@ -348,9 +366,9 @@ func (p *Pass) givenAway(pl place) []call {
 		}
 	}
 	if open < 0 || src.functionBetween(open, at) {
-		return []call{{pl.Location, ofSurvivor - inFunction}}
+		return []call{{pl.Location, ofSurvivor - inFunction, givesAway}}
 	}
-	c := call{src.location(pl.File, open-1, "gives away the function that is kept"), ofSurvivor}
+	c := call{src.location(pl.File, open-1, "gives away the function that is kept"), ofSurvivor, givesAway}
 	c.points += p.namePoints(src.tokens[open-1].text, nil)
 	if src.tokens[open-1].within != "" {
 		c.points += inFunction
@@ -399,6 +417,8 @@ func (p *Pass) namePoints(method string, adding map[string]bool) int {
 		return sameName
 	case releasing[method]:
 		return namesOther
+	case method == "pipe": // adds to a stream of Node's, but rxjs only puts together what is subscribed to
+		return namesAdding - 1
 	case addingMethods[method] || subscribing[method]:
 		return namesAdding
 	}
@@ -437,7 +457,7 @@ func (p *Pass) callsOf(v variable, adding map[string]bool, role string) []call {
 			}
 			for ; at >= 0; at = src.nextInChain(at) {
 				// name().then().subscribe(): every call of the chain may be it.
-				points := points + perHop*min(v.hops, 4)
+				points := points + perHop*max(0, v.hops-near)
 				method, again := src.tokens[at].text, src.tokens[at].within != ""
 				switch {
 				case at > i && (again || !adding[method]):
@@ -448,7 +468,7 @@ func (p *Pass) callsOf(v variable, adding map[string]bool, role string) []call {
 				if again {
 					points += inFunction
 				}
-				all = append(all, call{src.location(script, at, role), points})
+				all = append(all, call{src.location(script, at, role), points, leads})
 			}
 		}
 	}

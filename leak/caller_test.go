@@ -92,7 +92,7 @@ func TestCallsOf(t *testing.T) {
 		{"an argument in a list", "const f = (job) => Promise.race([job, store.promise]);", "1:28 race"},
 		{"behind await", "async function f() {\n  (await store).duplicate();\n}", "2:17 duplicate"},
 		{"members between", "function f() {\n  store.main.pool.add(1);\n}", "2:19 add"},
-		{"each call of a chain", "function f() {\n  store.pipe(a)\n    .subscribe(b);\n}", "2:9 pipe, 3:6 subscribe"},
+		{"each call of a chain", "function f() {\n  store.pipe(a)\n    .subscribe(b);\n}", "3:6 subscribe, 2:9 pipe"},
 		{"itself", "const f = (x) => store(x);", "1:18 store"},
 		{"an entry", "function f(x) {\n  store[x] = 1;\n}", "2:3 store"},
 		{"somebody else's property", "function f(x) {\n  x.store.set(1);\n}", ""},

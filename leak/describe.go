@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -59,10 +60,15 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 		if strings.HasPrefix(s.RawName(st.From), "global") && s.Distance(st.From) <= 2 {
 			return reference{"global", name, "", st.From}, 1
 		}
+		r := reference{"property", name, "", st.From}
 		if s.Type(st.From) == heapsnap.Closure {
-			return reference{"property", name, s.Script(st.From), st.From}, 3
+			r.script = s.Script(st.From)
+			return r, 3
 		}
-		return reference{"property", name, "", st.From}, 2
+		if strings.HasPrefix(name, "<symbol ") {
+			return r, 3
+		}
+		return r, 2
 	case heapsnap.ElementEdge:
 		return reference{"element", anyEntry, "", st.From}, 5
 	case heapsnap.InternalEdge, heapsnap.HiddenEdge:
@@ -325,27 +331,28 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	for _, pl := range p.places(entries, "") {
 		add(pl.File)
 	}
-	// What a package's own object keeps, the package's own lines put there: the
-	// same name in another file means something else.
+	// What a package's own object keeps, the package's own lines most likely put
+	// there: the same name in another file may mean something else.
 	folder := ""
 	if len(all) > 0 {
 		_, folder = packageOf(all[0])
 	}
 	var rest []string
 	for _, script := range p.s.Scripts() {
-		if _, in := packageOf(script); userScript(script) && (folder == "" || in == folder) {
+		if userScript(script) {
 			rest = append(rest, script)
 		}
 	}
-	slices.SortFunc(rest, func(a, b string) int {
-		if x, y := strings.Contains(a, "/node_modules/"), strings.Contains(b, "/node_modules/"); x != y {
-			if x {
-				return 1
-			}
-			return -1
+	far := func(script string) int {
+		switch _, in := packageOf(script); in {
+		case folder:
+			return 0
+		case "":
+			return 1
 		}
-		return strings.Compare(a, b)
-	})
+		return 2
+	}
+	slices.SortFunc(rest, func(a, b string) int { return cmp.Or(cmp.Compare(far(a), far(b)), cmp.Compare(a, b)) })
 	for _, script := range rest {
 		add(script)
 	}
