@@ -46,6 +46,7 @@ func Rules() []Rule {
 		closureRule,
 		growthRule,
 		listenerRule,
+		moduleRule,
 		promiseRule,
 		socketRule,
 		stringRule,

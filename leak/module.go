@@ -1,0 +1,376 @@
+package leak
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"heapsnap/diff"
+	"heapsnap/heapsnap"
+)
+
+var moduleRule = Rule{
+	Name:  "module",
+	Title: "Modules are loaded again and again and stay",
+	Cause: "require() and import() remember what they loaded for ever. Code that is loaded under a new name each time (a " +
+		"generated file, ?v=1 behind a URL) fills their caches. Taking a module out of require.cache to load it anew is " +
+		"no way out: the module that requires it keeps every copy in its children; and an ES module cannot be taken out " +
+		"at all.",
+	Sign: "Module objects, or an ES loader's ModuleWrap objects, are born in every round, and Node's loader keeps them.",
+	Fix: "Load code once, at the start. Read what changes as data (fs.readFile, JSON.parse). Where code has to be loaded " +
+		"anew, do it in a worker or a child process that ends.",
+	Before: `function settings() {
+  delete require.cache[file];
+  return require(file);                      // the old copy stays in module.children
+}`,
+	After: `function settings() {
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
+}`,
+	Links: []string{
+		"https://nodejs.org/api/modules.html#requirecache",
+		"https://nodejs.org/api/esm.html#no-requirecache",
+	},
+	explain: explainModule,
+}
+
+func explainModule(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	if !p.ofLoader(holder) {
+		return nil
+	}
+	// The namespace of an ES module is called Module too.
+	modules := slices.DeleteFunc(p.survivorsOfClass(g, "Module"), func(n heapsnap.Node) bool { return p.s.Property(n, "children") == heapsnap.NoNode })
+	wraps := p.survivorsOfClass(g, "ModuleWrap")
+	o := p.describe(holder)
+	c := &claim{specific: mechanism, holder: o, node: holder}
+	switch {
+	case len(modules) >= 2 && len(modules) >= len(wraps):
+		c.explainRequired(p, modules)
+	case len(wraps) >= 2:
+		c.explainImported(p, wraps)
+	default:
+		// A table of names: as many as modules, and grown by the same line.
+		kind, items := p.contents(holder)
+		var fresh []heapsnap.Node
+		for _, it := range items {
+			if it.born > 0 && it.value != heapsnap.NoNode {
+				fresh = append(fresh, it.value)
+			}
+		}
+		if kind == "" || len(fresh) < 2 || p.userHeld(holder) && !p.isRequireCache(holder) {
+			return nil
+		}
+		c.title = fmt.Sprintf("Node's loader remembers ever new names of modules, in %s", o.Name)
+		c.entries, c.unit = p.count(fresh), "names"
+		c.identity = []string{"names", o.Name}
+		c.survivor = fresh[len(fresh)*3/4]
+		c.where = p.loads(nil, "require", "import")
+	}
+	c.fix = "Load each module once, under one name. Read what changes as data (fs.readFile, JSON.parse); load code that changes in a worker or child process that ends."
+	return c
+}
+
+// explainRequired tells of CommonJS modules.
+func (c *claim) explainRequired(p *Pass, modules []heapsnap.Node) {
+	copies := map[string]int{} // file -> how often it was loaded
+	parents := map[string]int{}
+	lists := map[string]heapsnap.Node{} // parent -> its children
+	for _, m := range modules {
+		copies[p.stringIn(m, "filename")]++
+		for _, parent := range p.parentsOf(m) {
+			if script := p.stringIn(parent, "filename"); userScript(script) {
+				parents[script]++
+				lists[script] = p.s.Property(parent, "children")
+			}
+		}
+	}
+	file := mostFrequent(copies)
+	c.entries, c.unit = p.count(modules), "modules"
+	c.survivor = modules[len(modules)*3/4]
+	if 2*len(copies) <= len(modules) {
+		c.title = fmt.Sprintf("%s is loaded anew again and again, and its old copies stay", filepath.Base(file))
+		c.identity = []string{"copies", filepath.Base(file)}
+		c.evidence = append(c.evidence, fmt.Sprintf("there are %d copies of %s that are newer than the first capture", copies[file], file))
+		if parent := mostFrequent(parents); parent != "" {
+			c.evidence = append(c.evidence, fmt.Sprintf("they are children of the module %s, which deleting from require.cache does not change", parent))
+			c.node = lists[parent]
+			c.holder = p.describe(c.node)
+			c.holder.Name = "Module.children of " + shortScript(parent)
+		}
+	} else {
+		c.title = "modules are required under ever new names, and stay in require.cache"
+		c.identity = []string{"names"}
+		c.holder.Name = "require.cache"
+		for _, m := range modules[max(0, len(modules)-3):] {
+			c.sample = append(c.sample, p.stringIn(m, "filename"))
+		}
+	}
+	var scripts []string
+	for script := range parents {
+		scripts = append(scripts, script)
+	}
+	slices.SortFunc(scripts, func(a, b string) int { return cmp.Or(cmp.Compare(parents[b], parents[a]), cmp.Compare(a, b)) })
+	c.where = p.loads(scripts, "require", "import")
+}
+
+// explainImported tells of ES modules.
+func (c *claim) explainImported(p *Pass, wraps []heapsnap.Node) {
+	var urls []string
+	names := map[string]int{}
+	for _, w := range wraps {
+		url := p.stringIn(w, "url")
+		urls = append(urls, url)
+		path, _, _ := strings.Cut(url, "?")
+		names[path]++
+	}
+	c.entries, c.unit = p.count(wraps), "modules"
+	c.survivor = wraps[len(wraps)*3/4]
+	c.holder.Name = "the cache of Node's loader of ES modules"
+	c.sample = urls[max(0, len(urls)-3):]
+	file := mostFrequent(names)
+	if 2*len(names) <= len(wraps) {
+		c.title = fmt.Sprintf("%s is imported under ever new URLs, and every copy stays", filepath.Base(file))
+		c.identity = []string{"url", filepath.Base(file)}
+	} else {
+		c.title = "modules are imported under ever new names, and stay in the loader's cache"
+		c.identity = []string{"url"}
+	}
+	c.where = p.loads(nil, "import", "require")
+}
+
+// ofLoader reports whether n belongs to Node's loaders of modules: a Module, or
+// a table that one of them has. lib/internal/modules/cjs/loader.js has
+// Module._cache, _pathCache, relativeResolveCache; esm/module_map.js LoadCache
+// and ResolveCache (Node 18: ModuleMap in early versions).
+func (p *Pass) ofLoader(n heapsnap.Node) bool {
+	const maxHops = 3
+	for range maxHops {
+		switch p.s.RawName(n) {
+		case "Module", "LoadCache", "ResolveCache", "ModuleMap":
+			return true
+		}
+		if p.isRequireCache(n) {
+			return true
+		}
+		r := p.reference(n)
+		switch {
+		case r.kind == "variable":
+			return strings.HasPrefix(r.script, "node:internal/modules/")
+		case r.owner == heapsnap.NoNode || r.kind == "" || r.kind == "global":
+			return false
+		case p.s.Type(r.owner) == heapsnap.Closure:
+			return strings.HasPrefix(p.s.Script(r.owner), "node:internal/modules/")
+		}
+		n = r.owner
+	}
+	return false
+}
+
+// isRequireCache reports whether n is Module._cache, which every module's
+// require has as its property cache.
+func (p *Pass) isRequireCache(n heapsnap.Node) bool {
+	for _, st := range p.holdersOf(n) {
+		if p.s.EdgeType(st.Edge) == heapsnap.PropertyEdge && p.s.EdgeName(st.Edge) == "_cache" && p.s.RawName(st.From) == "Module" {
+			return true
+		}
+	}
+	return false
+}
+
+// parentsOf returns the modules that have m among their children.
+func (p *Pass) parentsOf(m heapsnap.Node) []heapsnap.Node {
+	var parents []heapsnap.Node
+	for _, st := range p.holdersOf(m) {
+		array := st.From
+		if p.s.Type(array) == heapsnap.Array {
+			array = p.storageOwner(array)
+		}
+		if p.s.RawName(array) != "Array" {
+			continue
+		}
+		for _, up := range p.holdersOf(array) {
+			if p.s.EdgeName(up.Edge) == "children" && p.s.RawName(up.From) == "Module" && !slices.Contains(parents, up.From) {
+				parents = append(parents, up.From)
+			}
+		}
+	}
+	return parents
+}
+
+// loads returns the lines that load modules whose names are made at run time,
+// or that were taken out of require.cache before: first in scripts, then in the
+// rest of the program. What a package does is the package's caller's doing.
+func (p *Pass) loads(scripts []string, functions ...string) []Location {
+	const maxFiles = 300
+	all := slices.Clone(scripts)
+	for _, script := range p.scripts(p.s.Root(), nil) {
+		if !slices.Contains(all, script) {
+			all = append(all, script)
+		}
+	}
+	for _, function := range functions {
+		for i, script := range all[:min(len(all), maxFiles)] {
+			if i >= len(scripts) && strings.Contains(script, "/node_modules/") {
+				break
+			}
+			src := p.file(script)
+			if src == nil {
+				continue
+			}
+			clearing := src.clearsCache()
+			found := p.calls(script, []string{function}, "loads the module", func(src *source, open int) bool {
+				if open >= 2 && (src.tokens[open-2].text == "." || src.tokens[open-2].text == "function") {
+					return false
+				}
+				return src.isComputed(open) || function == "require" && clearing[src.tokens[open].within]
+			})
+			if len(found) > 0 {
+				slices.SortStableFunc(found, func(a, b Location) int {
+					return cmp.Compare(b2i(clearing[b.Function]), b2i(clearing[a.Function]))
+				})
+				if pkg := packageOf(script); pkg != "" {
+					found = append(p.callsOf(pkg), found...)
+				}
+				return compactLocations(found)
+			}
+		}
+	}
+	if len(scripts) > 0 {
+		if pkg := packageOf(scripts[0]); pkg != "" {
+			return p.callsOf(pkg)
+		}
+	}
+	return nil
+}
+
+// clearsCache returns the functions that take something out of require.cache.
+func (src *source) clearsCache() map[string]bool {
+	functions := map[string]bool{}
+	for i, t := range src.tokens {
+		if t.text != "cache" && t.text != "_cache" || i < 2 || i+1 >= len(src.tokens) || src.tokens[i-1].text != "." || src.tokens[i+1].text != "[" {
+			continue
+		}
+		end := src.tokens[i+1].match
+		if i >= 3 && src.tokens[i-3].text == "delete" || end > 0 && end+1 < len(src.tokens) && isAssignment(src.tokens[end+1].text) {
+			functions[t.within] = true
+		}
+	}
+	return functions
+}
+
+// isComputed reports whether the first argument of the call opening at open is
+// made at run time.
+func (src *source) isComputed(open int) bool {
+	argument := src.argument(open, 0)
+	for _, t := range argument {
+		if t.text == "resolve" {
+			return false // require(require.resolve('./name'))
+		}
+	}
+	return len(argument) > 1 || len(argument) == 1 && (argument[0].text == "" || !strings.ContainsRune("\"'`", rune(argument[0].text[0])))
+}
+
+// packageOf returns the name of the npm package that a script is part of, or
+// "".
+func packageOf(script string) string {
+	const folder = "/node_modules/"
+	at := strings.LastIndex(script, folder)
+	if at < 0 {
+		return ""
+	}
+	parts := strings.Split(script[at+len(folder):], "/")
+	if strings.HasPrefix(parts[0], "@") && len(parts) > 1 {
+		return parts[0] + "/" + parts[1]
+	}
+	return parts[0]
+}
+
+// callsOf returns the lines of the user's code that call what a package
+// exports: the variable that is set to require('package') or imported from it.
+func (p *Pass) callsOf(pkg string) []Location {
+	const maxFiles, most = 300, 3
+	scripts := p.scripts(p.s.Root(), nil)
+	for _, script := range scripts[:min(len(scripts), maxFiles)] {
+		if strings.Contains(script, "/node_modules/") {
+			break // they come last
+		}
+		src := p.file(script)
+		if src == nil {
+			continue
+		}
+		names := src.importedFrom(pkg)
+		found := p.calls(script, names, "calls "+pkg, func(src *source, open int) bool { return src.tokens[open].within != "" })
+		if len(found) > 0 {
+			return found[:min(len(found), most)]
+		}
+	}
+	return nil
+}
+
+// importedFrom returns the variables that a package is imported into.
+func (src *source) importedFrom(pkg string) []string {
+	var names []string
+	for i := range src.tokens {
+		if !isString(src.tokens[i:i+1], pkg) || i < 2 {
+			continue
+		}
+		switch k := i - 1; {
+		case src.tokens[k].text == "(" && src.tokens[k-1].text == "require":
+			for k -= 2; k > 0 && (src.tokens[k].text == "=" || src.tokens[k].text == "await"); k-- {
+			}
+			names = append(names, src.namesBefore(k)...)
+		case src.tokens[k].text == "from":
+			names = append(names, src.namesBefore(k-1)...)
+		}
+	}
+	return names
+}
+
+// namesBefore returns the names declared by the token at k: one, or those in
+// braces.
+func (src *source) namesBefore(k int) []string {
+	if k < 0 {
+		return nil
+	}
+	if src.tokens[k].text != "}" {
+		return []string{src.tokens[k].text}
+	}
+	var names []string
+	for i := max(0, src.tokens[k].match); i < k; i++ {
+		if next := src.tokens[i+1].text; next == "," || next == "}" {
+			names = append(names, src.tokens[i].text)
+		}
+	}
+	return names
+}
+
+// stringIn returns the string that a property holds, or "".
+func (p *Pass) stringIn(n heapsnap.Node, property string) string {
+	to := p.s.Property(n, property)
+	if to == heapsnap.NoNode {
+		return ""
+	}
+	switch p.s.Type(to) {
+	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
+		return p.s.Name(to)
+	}
+	return ""
+}
+
+func mostFrequent(counts map[string]int) string {
+	best := ""
+	for text, n := range counts {
+		if n > counts[best] || n == counts[best] && text < best {
+			best = text
+		}
+	}
+	return best
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
