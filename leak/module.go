@@ -200,7 +200,7 @@ func (p *Pass) parentsOf(m heapsnap.Node) []heapsnap.Node {
 
 // loads returns the lines that load modules whose names are made at run time,
 // or that were taken out of require.cache before: first in scripts, then in the
-// rest of the program. What a package does is the package's caller's doing.
+// rest of the program.
 func (p *Pass) loads(scripts []string, functions ...string) []Location {
 	const maxFiles = 300
 	all := slices.Clone(scripts)
@@ -211,8 +211,8 @@ func (p *Pass) loads(scripts []string, functions ...string) []Location {
 	}
 	for _, function := range functions {
 		for i, script := range all[:min(len(all), maxFiles)] {
-			if i >= len(scripts) && strings.Contains(script, "/node_modules/") {
-				break
+			if i >= len(scripts) && !ownScript(script) {
+				continue
 			}
 			src := p.file(script)
 			if src == nil {
@@ -229,16 +229,8 @@ func (p *Pass) loads(scripts []string, functions ...string) []Location {
 				slices.SortStableFunc(found, func(a, b Location) int {
 					return cmp.Compare(b2i(clearing[b.Function]), b2i(clearing[a.Function]))
 				})
-				if pkg := packageOf(script); pkg != "" {
-					found = append(p.callsOf(pkg), found...)
-				}
 				return compactLocations(found)
 			}
-		}
-	}
-	if len(scripts) > 0 {
-		if pkg := packageOf(scripts[0]); pkg != "" {
-			return p.callsOf(pkg)
 		}
 	}
 	return nil
@@ -269,80 +261,6 @@ func (src *source) isComputed(open int) bool {
 		}
 	}
 	return len(argument) > 1 || len(argument) == 1 && (argument[0].text == "" || !strings.ContainsRune("\"'`", rune(argument[0].text[0])))
-}
-
-// packageOf returns the name of the npm package that a script is part of, or
-// "".
-func packageOf(script string) string {
-	const folder = "/node_modules/"
-	at := strings.LastIndex(script, folder)
-	if at < 0 {
-		return ""
-	}
-	parts := strings.Split(script[at+len(folder):], "/")
-	if strings.HasPrefix(parts[0], "@") && len(parts) > 1 {
-		return parts[0] + "/" + parts[1]
-	}
-	return parts[0]
-}
-
-// callsOf returns the lines of the user's code that call what a package
-// exports: the variable that is set to require('package') or imported from it.
-func (p *Pass) callsOf(pkg string) []Location {
-	const maxFiles, most = 300, 3
-	scripts := p.scripts(p.s.Root(), nil)
-	for _, script := range scripts[:min(len(scripts), maxFiles)] {
-		if strings.Contains(script, "/node_modules/") {
-			break // they come last
-		}
-		src := p.file(script)
-		if src == nil {
-			continue
-		}
-		names := src.importedFrom(pkg)
-		found := p.calls(script, names, "calls "+pkg, func(src *source, open int) bool { return src.tokens[open].within != "" })
-		if len(found) > 0 {
-			return found[:min(len(found), most)]
-		}
-	}
-	return nil
-}
-
-// importedFrom returns the variables that a package is imported into.
-func (src *source) importedFrom(pkg string) []string {
-	var names []string
-	for i := range src.tokens {
-		if !isString(src.tokens[i:i+1], pkg) || i < 2 {
-			continue
-		}
-		switch k := i - 1; {
-		case src.tokens[k].text == "(" && src.tokens[k-1].text == "require":
-			for k -= 2; k > 0 && (src.tokens[k].text == "=" || src.tokens[k].text == "await"); k-- {
-			}
-			names = append(names, src.namesBefore(k)...)
-		case src.tokens[k].text == "from":
-			names = append(names, src.namesBefore(k-1)...)
-		}
-	}
-	return names
-}
-
-// namesBefore returns the names declared by the token at k: one, or those in
-// braces.
-func (src *source) namesBefore(k int) []string {
-	if k < 0 {
-		return nil
-	}
-	if src.tokens[k].text != "}" {
-		return []string{src.tokens[k].text}
-	}
-	var names []string
-	for i := max(0, src.tokens[k].match); i < k; i++ {
-		if next := src.tokens[i+1].text; next == "," || next == "}" {
-			names = append(names, src.tokens[i].text)
-		}
-	}
-	return names
 }
 
 // stringIn returns the string that a property holds, or "".
