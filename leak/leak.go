@@ -118,11 +118,12 @@ type Object struct {
 // A Location is a line of the program. Line and Column are 1-based.
 type Location struct {
 	Function string
-	File     string // as the target saw it
+	File     string // as the target saw it, or what that was compiled from
 	Line     int
 	Column   int
 	Role     string // what the line does: "adds to the holder", "listener", ...
 	Code     string // its text, if the file could be read
+	Compiled string // "dist/app.js:1:2345", where a source map led to File from; "" without
 	Package  string // "name@version" of the npm package the file belongs to, "" for the program's own
 }
 
@@ -220,11 +221,23 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 		p.addCode(&c.where[i])
 		c.where[i].Package = p.packageLabel(c.where[i].File)
 	}
+	// Of a bundle only its source map tells which lines are the program's own.
+	slices.SortStableFunc(c.where, func(a, b Location) int {
+		return cmp.Compare(foreign(a), foreign(b))
+	})
 	if len(c.where) > 0 {
 		f.Location, f.Locations = &c.where[0], c.where[1:]
 	}
 	f.Fingerprint = fingerprint(best.rule.Name, c.identity)
 	return f, c.specific
+}
+
+// foreign is 1 for a line that a bundler took from a package, and 0 for others.
+func foreign(l Location) int {
+	if l.Compiled != "" && !ownScript(l.File) {
+		return 1
+	}
+	return 0
 }
 
 // fingerprint is equal for the same leak in another run, process or machine:

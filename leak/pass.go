@@ -7,6 +7,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/sourcemap"
 )
 
 // A Pass is what rules look around with: one diff, its last snapshot, and the
@@ -18,6 +19,7 @@ type Pass struct {
 	paths *heapsnap.PathTree
 	texts map[string][]byte  // script -> its text, nil if it cannot be had
 	files map[string]*source // script -> the same as tokens
+	maps  map[string]*sourcemap.Map
 
 	opened map[*diff.GrowthSite][]handle // see openHandles
 }
@@ -26,7 +28,7 @@ func newPass(d *diff.Diff, opts Options) *Pass {
 	if opts.Source == nil {
 		opts.Source = readScript
 	}
-	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}}
+	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}}
 }
 
 // userScript reports whether a script is the program's and not Node's own:

@@ -316,8 +316,9 @@ func (src *source) line(n int) string {
 	return strings.TrimRight(string(src.text[src.lines[n-1]:end]), " \t\r\n")
 }
 
-// addCode fills in the line's text.
+// addCode turns to the line that a person wrote and fills in its text.
 func (p *Pass) addCode(l *Location) {
+	p.original(l)
 	const tooLong = 400 // a minified line helps nobody
 	if src := p.file(l.File); src != nil {
 		if text := src.line(l.Line); len(text) <= tooLong {

@@ -109,6 +109,9 @@ type Location struct {
 	// Package is "name@version" of the npm package that the file belongs to;
 	// empty for the program's own files.
 	Package string `json:"package,omitempty"`
+	// Compiled is "file:line:column" of the code that ran, where a source map
+	// led from there to File.
+	Compiled string `json:"compiled,omitempty"`
 }
 
 // Survivors counts the objects that were born after the first capture and

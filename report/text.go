@@ -284,6 +284,9 @@ func (p *page) place(indent int, l Location, s style) {
 	if l.Package != "" {
 		about = append(about, "of "+clip(l.Package, 60))
 	}
+	if l.Compiled != "" {
+		about = append(about, "compiled to "+clip(l.Compiled, maxPath))
+	}
 	words := strings.Join(about, ", ")
 	switch {
 	case words == "":

@@ -28,11 +28,12 @@ var packages = map[string][]string{
 	"cmd":       {all},
 	"check":     {"cdp", "diff", "heapsnap", "leak", "report"},
 	"report":    {}, // plain data only: every other package may be mapped to it, it maps nothing
-	"leak":      {"diff", "heapsnap"},
-	"eventloop": {"cdp"},
+	"leak":      {"diff", "heapsnap", "sourcemap"},
+	"eventloop": {"cdp", "sourcemap"},
 	"diff":      {"heapsnap"},
 	"heapsnap":  {}, // meets cdp at io.Reader
 	"cdp":       {}, // meets heapsnap at io.Writer
+	"sourcemap": {},
 	"fixtures":  {},
 	"docs":      {all},             // tests that hold a document to the code
 	"internal":  {all, "internal"}, // test helpers
