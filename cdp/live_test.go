@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -91,6 +92,8 @@ func TestLiveCaptureSettleMemoryScripts(t *testing.T) {
 		};
 		globalThis.fails = async () => { await null; throw new TypeError('no such load'); };
 		setInterval(() => { debugger; }, 5);
+		import vm from 'node:vm';
+		vm.runInThisContext('globalThis.made = () => "ünïcödé"', { filename: '/nowhere/made.ts' });
 		//# sourceMappingURL=app.mjs.map`)
 	eachNode(t, func(t *testing.T, node string) {
 		l, s := launch(t, node, path)
@@ -153,6 +156,18 @@ func TestLiveCaptureSettleMemoryScripts(t *testing.T) {
 		}
 		if text, err := s.Source(ctx, scripts[i].ID); err != nil || !strings.Contains(text, "class HeldThing") {
 			t.Errorf("Source = %.40q, %v", text, err)
+		}
+
+		own, err := s.OwnScripts(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := map[string]string{}
+		for _, sc := range own {
+			texts[filepath.Base(sc.URL)] = sc.Source
+		}
+		if want := map[string]string{"app.mjs": "", "made.ts": `globalThis.made = () => "ünïcödé"`}; !maps.Equal(texts, want) {
+			t.Errorf("OwnScripts = %q, want %q", texts, want)
 		}
 
 		// Not paused by its debugger statement: timers run.

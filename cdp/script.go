@@ -1,9 +1,16 @@
 package cdp
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
+	"unicode/utf16"
 
 	proto "github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/cdp/jsonv2"
@@ -18,6 +25,7 @@ type Script struct {
 	Module       bool   `json:"module,omitempty"`
 	Length       int    `json:"length,omitempty"`
 	Hash         string `json:"hash,omitempty"`
+	Source       string `json:"source,omitempty"` // its text, where no file has it; see OwnScripts
 }
 
 // debuggerCleanup bounds the command that takes the debugger away again.
@@ -51,6 +59,81 @@ func (s *Session) Scripts(ctx context.Context) ([]Script, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return list[:len(list):len(list)], nil
+}
+
+// The most text that OwnScripts brings along, in UTF-16 units: of one script,
+// and of all.
+const (
+	maxSource  = 16 << 20
+	maxSources = 64 << 20
+)
+
+// OwnScripts lists the program's scripts without Node's. Those whose text is in
+// no file here, because it was compiled in memory (tsx, a bundler's server,
+// eval with a name) or because the target runs on another machine or in a
+// container, bring it along.
+func (s *Session) OwnScripts(ctx context.Context) ([]Script, error) {
+	all, err := s.Scripts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var own []Script
+	var missing []int
+	room := maxSources
+	for _, script := range all {
+		if script.URL == "" || strings.HasPrefix(script.URL, "node:") {
+			continue
+		}
+		if script.Length <= min(maxSource, room) && !onDisk(script) {
+			missing = append(missing, len(own))
+			room -= script.Length
+		}
+		own = append(own, script)
+	}
+	if len(missing) == 0 {
+		return own, nil
+	}
+	err = s.withDebugger(ctx, func() error {
+		for _, i := range missing {
+			r, err := proto.Call(ctx, s, debugger.GetScriptSource, debugger.GetScriptSourceParams{ScriptID: proto.ScriptID(own[i].ID)})
+			if err != nil {
+				if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+					return err
+				}
+				continue // collected since
+			}
+			own[i].Source = r.ScriptSource
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("scripts: %w", err)
+	}
+	return own, nil
+}
+
+// onDisk reports whether a file has the script's text, as far as its length
+// tells: V8's hash of it is computed in another way in each version.
+func onDisk(script Script) bool {
+	path := script.URL
+	if u, err := url.Parse(path); err == nil && u.Scheme == "file" {
+		path = u.Path
+	}
+	if !filepath.IsAbs(path) {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && utf16Length(text) == script.Length
+}
+
+// utf16Length is the length of a text as JavaScript counts it; Node drops a byte
+// order mark.
+func utf16Length(text []byte) int {
+	n := 0
+	for _, r := range string(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
 }
 
 // Source is the text of the script as the target runs it.

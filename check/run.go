@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"heapsnap/cdp"
@@ -357,7 +356,7 @@ func (r *run) capture(ctx context.Context) error {
 	var scripts []cdp.Script
 	if n == 0 {
 		var err error
-		if scripts, err = r.ownScripts(ctx); err != nil {
+		if scripts, err = r.session.OwnScripts(ctx); err != nil {
 			return err
 		}
 	}
@@ -415,27 +414,12 @@ func (r *run) capture(ctx context.Context) error {
 	}
 	meta.After = &after
 	if meta.Scripts = scripts; n == r.Rounds {
-		if meta.Scripts, err = r.ownScripts(ctx); err != nil {
+		if meta.Scripts, err = r.session.OwnScripts(ctx); err != nil {
 			return err
 		}
 	}
 	r.series.Captures = append(r.series.Captures, Captured{path, meta})
 	return meta.Write(path)
-}
-
-// ownScripts are the program's scripts, without Node's own.
-func (r *run) ownScripts(ctx context.Context) ([]cdp.Script, error) {
-	all, err := r.session.Scripts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var own []cdp.Script
-	for _, s := range all {
-		if s.URL != "" && !strings.HasPrefix(s.URL, "node:") {
-			own = append(own, s)
-		}
-	}
-	return own, nil
 }
 
 // writeCapture gives the file its name only when it is complete. What a target

@@ -21,19 +21,31 @@ func (p *Pass) sourceMap(script string) *sourcemap.Map {
 	return m
 }
 
-// original moves a location in compiled code to where a person wrote it.
-func (p *Pass) original(l *Location) {
+// original moves a location in compiled code to where a person wrote it, and
+// returns that text, without tokens: it may be of another language. It is nil
+// where there is none.
+func (p *Pass) original(l *Location) *source {
 	m := p.sourceMap(l.File)
-	if m == nil || l.Compiled != "" {
-		return
+	if m == nil {
+		return nil
 	}
 	at, ok := m.Original(l.Line, l.Column)
 	if !ok || at.Source == "" {
-		return
+		return nil
 	}
-	l.Compiled = fmt.Sprintf("%s:%d:%d", ScriptPath(l.File), l.Line, l.Column)
+	compiled := ScriptPath(l.File)
+	l.Compiled = fmt.Sprintf("%s:%d:%d", compiled, l.Line, l.Column)
 	l.File, l.Line, l.Column = at.Source, at.Line, at.Column
-	if content, ok := m.Content(at.Source); ok && p.texts[at.Source] == nil {
-		p.texts[at.Source] = []byte(content)
+	src, ok := p.originals[at.Source]
+	if !ok {
+		if content, ok := m.Content(at.Source); ok {
+			src = newSource([]byte(content))
+		} else if at.Source != compiled { // else the name stands for what it was compiled to
+			if text, err := p.opts.Source(at.Source); err == nil {
+				src = newSource(text)
+			}
+		}
+		p.originals[at.Source] = src
 	}
+	return src
 }

@@ -20,15 +20,18 @@ type Pass struct {
 	texts map[string][]byte  // script -> its text, nil if it cannot be had
 	files map[string]*source // script -> the same as tokens
 	maps  map[string]*sourcemap.Map
+	// originals are the texts that source maps lead to; a file compiled in memory
+	// has the name of what it was compiled to.
+	originals map[string]*source
 
 	opened map[*diff.GrowthSite][]handle // see openHandles
 }
 
 func newPass(d *diff.Diff, opts Options) *Pass {
 	if opts.Source == nil {
-		opts.Source = readScript
+		opts.Source = ReadScript
 	}
-	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}}
+	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}, originals: map[string]*source{}}
 }
 
 // userScript reports whether a script is the program's and not Node's own:

@@ -23,8 +23,8 @@ func ScriptPath(script string) string {
 	return script
 }
 
-// readScript reads a script from the file it is named by.
-func readScript(script string) ([]byte, error) {
+// ReadScript reads a script from the file it is named by.
+func ReadScript(script string) ([]byte, error) {
 	path := ScriptPath(script)
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("%s: not a file", script)
@@ -75,13 +75,19 @@ func (p *Pass) file(script string) *source {
 	return src
 }
 
-func tokenize(text []byte) *source {
+// newSource returns a text without its tokens.
+func newSource(text []byte) *source {
 	src := &source{text: text, lines: []int{0}}
 	for i, c := range text {
 		if c == '\n' {
 			src.lines = append(src.lines, i+1)
 		}
 	}
+	return src
+}
+
+func tokenize(text []byte) *source {
+	src := newSource(text)
 	// Tokens share the memory of one string, and there is about one in six bytes.
 	all := string(text)
 	src.tokens = make([]token, 0, len(text)/6)
@@ -318,9 +324,12 @@ func (src *source) line(n int) string {
 
 // addCode turns to the line that a person wrote and fills in its text.
 func (p *Pass) addCode(l *Location) {
-	p.original(l)
 	const tooLong = 400 // a minified line helps nobody
-	if src := p.file(l.File); src != nil {
+	src := p.original(l)
+	if src == nil && l.Compiled == "" {
+		src = p.file(l.File)
+	}
+	if src != nil {
 		if text := src.line(l.Line); len(text) <= tooLong {
 			l.Code = text
 		}

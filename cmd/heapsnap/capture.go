@@ -157,14 +157,8 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Write
 	if after, err := s.Memory(ctx); err == nil {
 		meta.After = &after
 	}
-	scripts, err := s.Scripts(ctx)
-	if err != nil {
+	if meta.Scripts, err = s.OwnScripts(ctx); err != nil {
 		c.app.note("warning: the sidecar has no scripts: %v", err)
-	}
-	for _, script := range scripts {
-		if script.URL != "" && !strings.HasPrefix(script.URL, "node:") {
-			meta.Scripts = append(meta.Scripts, script)
-		}
 	}
 	return meta, nil
 }
