@@ -13,8 +13,6 @@ type wideColumn struct {
 
 const wideMark = 1<<32 - 1
 
-func newWideColumn(n int) wideColumn { return wideColumn{low: make([]uint32, n)} }
-
 func (c *wideColumn) at(i uint32) uint64 {
 	if v := c.low[i]; v != wideMark {
 		return uint64(v)
