@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,11 @@ type Options struct {
 
 	Warmup int // rounds before the first capture: 2 if 0, none if negative
 	Rounds int // rounds after it, with a capture after each: 5 if 0
+	// Undecided is asked after those rounds, with the captures' files, whether one
+	// more is needed to tell; and again after each, up to MaxRounds rounds in all.
+	// The target runs on meanwhile. Nil is never.
+	Undecided func(ctx context.Context, paths []string) (bool, error)
+	MaxRounds int
 
 	// LoadCommand is run by sh -c. It finds the round in HEAPSNAP_ROUND, counted
 	// from 1 with the warm-up, and the target's pid in HEAPSNAP_PID.
@@ -58,6 +64,7 @@ const (
 	Loading   Phase = "load"    // a round of load
 	Settling  Phase = "settle"  // collecting garbage until the heap is quiet
 	Capturing Phase = "capture" // the target's thread stands still
+	Deciding  Phase = "decide"  // asking Undecided
 )
 
 // Event is a step of a run. A phase has one event when it begins; Capturing has

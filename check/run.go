@@ -106,7 +106,8 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	// Everything below stops when the target dies.
+	// Everything below stops when the target dies, but for the judgement.
+	whole := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -123,22 +124,65 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.ready(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
-	for r.round < r.Warmup+r.Rounds {
-		if r.round >= r.Warmup {
-			if err := r.capture(ctx); err != nil {
-				return r.explain(ctx, err)
-			}
-		}
-		r.round++
-		r.event(Event{Phase: Loading})
-		if err := r.load(ctx); err != nil {
+	for r.round < r.Warmup {
+		if err := r.oneRound(ctx); err != nil {
 			return r.explain(ctx, err)
 		}
 	}
 	if err := r.capture(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
+	for {
+		for r.round < r.Warmup+r.Rounds {
+			if err := r.oneRound(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+			if err := r.capture(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+		}
+		more, err := r.undecided(whole)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		r.Rounds++
+	}
+	if err := r.noteScripts(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
 	return nil
+}
+
+func (r *run) oneRound(ctx context.Context) error {
+	r.round++
+	r.event(Event{Phase: Loading})
+	return r.load(ctx)
+}
+
+// undecided asks whether a round more is needed.
+func (r *run) undecided(ctx context.Context) (bool, error) {
+	if r.Undecided == nil || r.Rounds >= r.MaxRounds {
+		return false, nil
+	}
+	r.event(Event{Phase: Deciding})
+	var paths []string
+	for _, c := range r.series.Captures {
+		paths = append(paths, c.Path)
+	}
+	return r.Undecided(ctx, paths)
+}
+
+// noteScripts writes the program's scripts into the last capture's sidecar.
+func (r *run) noteScripts(ctx context.Context) error {
+	last := &r.series.Captures[len(r.series.Captures)-1]
+	var err error
+	if last.Meta.Scripts, err = r.session.OwnScripts(ctx); err != nil {
+		return err
+	}
+	return last.Meta.Write(last.Path)
 }
 
 // exited is closed when a target that was started has ended, nil otherwise.
@@ -413,11 +457,7 @@ func (r *run) capture(ctx context.Context) error {
 		return err
 	}
 	meta.After = &after
-	if meta.Scripts = scripts; n == r.Rounds {
-		if meta.Scripts, err = r.session.OwnScripts(ctx); err != nil {
-			return err
-		}
-	}
+	meta.Scripts = scripts
 	r.series.Captures = append(r.series.Captures, Captured{path, meta})
 	return meta.Write(path)
 }

@@ -166,6 +166,57 @@ func TestLoadFunction(t *testing.T) {
 	}
 }
 
+// While what was captured does not decide, rounds go on, up to the limit.
+func TestRunGoesOnWhileUndecided(t *testing.T) {
+	bin, path := node(t), script(t, leaky)
+	for _, test := range []struct {
+		name            string
+		undecided       int // answers of yes
+		max, want, asks int
+	}{
+		{"decided at once", 0, 9, 3, 1},
+		{"decided after two more", 2, 9, 5, 3},
+		{"never decided", 99, 4, 5, 2},
+		{"no more allowed", 99, 2, 3, 0},
+	} {
+		var asked []int
+		series, err := Run(deadline(t), Options{
+			Launch: cdp.LaunchOptions{Argv: []string{bin, path}}, LoadFunction: "load", Warmup: -1, Rounds: 2, MaxRounds: test.max, Dir: t.TempDir(),
+			Undecided: func(_ context.Context, paths []string) (bool, error) {
+				asked = append(asked, len(paths))
+				return len(asked) <= test.undecided, nil
+			},
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if len(series.Captures) != test.want || len(asked) != test.asks {
+			t.Errorf("%s: %d captures, asked with %d, want %d captures and %d questions", test.name, len(series.Captures), asked, test.want, test.asks)
+		}
+		base := count(t, series.Captures[0].Path, "Leaked")
+		for i, c := range series.Captures {
+			if got := count(t, c.Path, "Leaked"); got != base+i || c.Meta.Round != i {
+				t.Errorf("%s: capture %d has %d Leaked, round %d, want %d, %d", test.name, i, got, c.Meta.Round, base+i, i)
+			}
+			if has := len(c.Meta.Scripts) > 0; has != (i == 0 || i == len(series.Captures)-1) {
+				t.Errorf("%s: capture %d lists scripts: %v", test.name, i, has)
+			}
+		}
+	}
+}
+
+func TestRunFailsWithTheJudgement(t *testing.T) {
+	bin, path := node(t), script(t, leaky)
+	broken := errors.New("cannot read that")
+	series, err := Run(deadline(t), Options{
+		Launch: cdp.LaunchOptions{Argv: []string{bin, path}}, LoadFunction: "load", Warmup: -1, Rounds: 1, MaxRounds: 2, Dir: t.TempDir(),
+		Undecided: func(context.Context, []string) (bool, error) { return false, broken },
+	})
+	if !errors.Is(err, broken) || len(series.Captures) != 2 {
+		t.Errorf("%d captures, error %v, want 2 and %v", len(series.Captures), err, broken)
+	}
+}
+
 // freePort is a port that was free a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()

@@ -205,11 +205,19 @@ func TestCompare(t *testing.T) {
 @4001+2*i i<100 +4 object "Entry" 8
 `, "bounded @7 [x]: 25 25 50 100, entries 25 25 50 100\n"},
 		{"older rounds are let go", `captures 4
-@7 object "Log": element j -> @1001+2*j j<10, element 10+j -> @2001+2*j j<60, element 100+j -> @3001+2*j j<70
+@7 object "Log": element j -> @1001+2*j j<70, element 70+j -> @2001+2*j j<70, element 200+j -> @3001+2*j j<70
 @1001+2*i i<10 +1 object "Line" 8
+@1021+2*i i<60 +1 -3 object "Line" 8
 @2001+2*i i<60 +2 object "Line" 8
+@2121+2*i i<10 +2 -3 object "Line" 8
 @3001+2*i i<70 +3 object "Line" 8
 `, "bounded @7 [x]: 10 60 70, entries 10 60 70\n"},
+		{"rounds differ, but all is kept", `captures 4
+@7 object "Log": element j -> @1001+2*j j<60, element 100+j -> @2001+2*j j<300, element 500+j -> @3001+2*j j<310
+@1001+2*i i<60 +1 object "Line" 8
+@2001+2*i i<300 +2 object "Line" 8
+@3001+2*i i<310 +3 object "Line" 8
+`, "growth @7 [x]: 60 300 310, entries 60 300 310\n"},
 		{"one object a round is a habit of V8", `
 @7 object "App": element j -> @1001+1000*j j<3
 @1001+1000*i i<3 +1+i object "Counter" 16

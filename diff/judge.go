@@ -83,7 +83,7 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		return Small, 0.8, "some rounds added next to nothing"
 	}
 	if float64(lowest) < steady*float64(median) {
-		if n[0] < n[rounds-1]/2 {
+		if n[0] < n[rounds-1]/2 && !keptAll(g) {
 			return Bounded, 0.6, fmt.Sprintf("of the first round %d objects are left, of the last %d: they are let go with time", n[0], lastRound)
 		}
 		if lowest >= unevenPerRound || g.Survivors().Bytes >= unevenBytes {
@@ -92,6 +92,22 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		return Small, 0.6, fmt.Sprintf("rounds differ too much: %d to %d objects", lowest, highest)
 	}
 	return leakOrBounded(g, median)
+}
+
+// keptAll reports whether the holder is known to have gained in every round
+// what is left of that round: nothing was let go, the rounds just differ. A
+// Map gains two references by an entry whose key may be old.
+func keptAll(g *GrowthSite) bool {
+	if g.Population == nil {
+		return false
+	}
+	for k, entries := range g.Entry {
+		gained := g.Population[k+1] - g.Population[k]
+		if 4*gained < 3*entries || 4*gained > 9*entries {
+			return false
+		}
+	}
+	return true
 }
 
 // lateRun is how many rounds at the end added something, each.

@@ -51,6 +51,7 @@ awaited; or just time, for a program that is busy anyway.`,
 	f.DurationVar(&o.Every, "every", 0, "no load, just wait: the length of a round")
 	f.IntVar(&o.Warmup, "warmup", 2, "rounds before the first snapshot")
 	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured, at least 2")
+	f.IntVar(&o.MaxRounds, "max-rounds", 10, "go on to this many rounds while what was measured does not decide")
 	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if one round takes longer")
 	f.StringVar(&o.Ready, "ready", "", "`URL` that must answer before the first round")
 	f.BoolVar(&o.Force, "force", false, "capture even if the target's memory limit is likely exceeded")
@@ -84,6 +85,8 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 		return usagef("--every %s: want a duration above 0", o.Every)
 	case o.Rounds < 1:
 		return usagef("--rounds %d: want 2 or more (1 shows growth, but cannot tell a leak)", o.Rounds)
+	case o.MaxRounds < 0:
+		return usagef("--max-rounds %d: want a number of rounds, 0 for no more than --rounds", o.MaxRounds)
 	case o.Warmup < 0:
 		return usagef("--warmup %d: want 0 or more", o.Warmup)
 	case len(command) > 0 && len(script) > 0:
@@ -141,8 +144,23 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 	if o.Progress == nil {
 		o.Progress = line.running
 	}
+	j.Progress = line.judging
+	var judgeErr error
+	if o.MaxRounds > o.Rounds {
+		o.Undecided = func(ctx context.Context, paths []string) (bool, error) {
+			var judged *report.Report
+			if judged, judgeErr = check.Judge(ctx, paths, j); judgeErr != nil {
+				return false, judgeErr
+			}
+			r = judged
+			return r.Verdict == report.Inconclusive, nil
+		}
+	}
 	series, err := check.Run(ctx, *o)
 	line.clear()
+	if judgeErr != nil {
+		return nil, judgeErr
+	}
 	if err != nil {
 		return nil, trouble(err)
 	}
@@ -150,9 +168,13 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 	for _, c := range series.Captures {
 		paths = append(paths, c.Path)
 	}
-	j.Progress = line.judging
-	if r, err = check.Judge(ctx, paths, j); err != nil {
-		return nil, err
+	if r == nil || len(r.Captures) != len(paths) { // or it has been judged
+		if r, err = check.Judge(ctx, paths, j); err != nil {
+			return nil, err
+		}
+	}
+	if rounds := len(paths) - 1; r.Verdict == report.Inconclusive && rounds == o.MaxRounds {
+		r.Sentence += fmt.Sprintf("; %d rounds are the limit that --max-rounds set", rounds)
 	}
 	line.clear()
 	r.Version = thisBuild().Version
@@ -211,6 +233,8 @@ func runText(e check.Event) string {
 		return fmt.Sprintf("round %d of %d: load", e.Round, e.Rounds)
 	case check.Settling:
 		return fmt.Sprintf("round %d of %d: collecting garbage", e.Round, e.Rounds)
+	case check.Deciding:
+		return fmt.Sprintf("round %d of %d: judging", e.Round, e.Rounds)
 	case check.Capturing:
 		if e.Total > 0 {
 			return fmt.Sprintf("round %d of %d: snapshot %d of %d, %d %%, %s", e.Round, e.Rounds, e.Capture, e.Captures,

@@ -45,6 +45,36 @@ globalThis.work = async () => { for (let i = 0; i < 80; i++) ledger.post(new Ord
 setInterval(() => {}, 1e6);
 `
 
+// What rounds of differing work leave undecided, more rounds decide, or the
+// limit ends it: with its own exit code, and told.
+func TestCheckGoesOnWhileUndecided(t *testing.T) {
+	const program = `
+class Row { constructor() { this.x = { y: 1 }; } }
+const kept = [];
+let n = 0;
+globalThis.work = () => { for (let i = 0, k = n++ % EVERY ? 1500 : 200; i < k; i++) kept.push(new Row()); };
+setInterval(() => {}, 1e6);
+`
+	for _, test := range []struct {
+		every          string
+		code, captures int
+		told           string
+	}{
+		{"2", exitFindings, 6, ""}, // 200 1500 200 1500, and then 200
+		{"3", exitInconclusive, 7, "6 rounds are the limit that --max-rounds set"}, // 1500 200 1500 1500 200 1500
+	} {
+		node, path := script(t, strings.Replace(program, "EVERY", test.every, 1))
+		r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--rounds", "4", "--max-rounds", "6", "--format", "json", "--", node, path)
+		var got report.Report
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+			t.Fatalf("%v: %q", err, r.errors)
+		}
+		if r.code != test.code || len(got.Captures) != test.captures || !strings.Contains(got.Sentence, test.told) {
+			t.Errorf("one in %s: code %d, %d captures, %q, want %d, %d, %q", test.every, r.code, len(got.Captures), got.Sentence, test.code, test.captures, test.told)
+		}
+	}
+}
+
 func TestCheckReportsALeakThatNoRuleKnows(t *testing.T) {
 	node, path := script(t, madeUp)
 	r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--rounds", "3", "--format", "json", "--", node, path)
