@@ -30,12 +30,16 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 
 // causeOf returns the finding that f is a consequence of, or nil.
 func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
-	if !f.lineless || p.userHeld(f.Site.Holder) {
+	if !f.lineless {
 		return nil
 	}
 	for i := range findings {
 		cause := &findings[i]
 		if cause.Site == f.Site || !cause.resource || cause.lineless {
+			continue
+		}
+		// Of what the program itself has, only the same object's other listeners.
+		if p.userHeld(f.Site.Holder) && f.Holder.ID != cause.Holder.ID {
 			continue
 		}
 		if slices.Equal(cause.Entries, f.Entries) || p.leadsTo(f, cause) {

@@ -51,6 +51,7 @@ func Rules() []Rule {
 		moduleRule,
 		promiseRule,
 		socketRule,
+		streamRule,
 		stringRule,
 		symbolRule,
 		timerRule,
