@@ -31,7 +31,7 @@ type TraceEvent struct {
 // wanted; traceSilence is how long no data means that there is no more.
 const (
 	traceCleanup = 5 * time.Second
-	traceSilence = time.Second
+	traceSilence = 5 * time.Second // on a busy machine; the last batch tells the end
 )
 
 // Trace is a running trace.

@@ -320,6 +320,10 @@ func (a *analysis) percentilesOf(l *ledger) Percentiles {
 	}, float64(whole), most)
 }
 
+// partly is how many thresholds long an iteration has to be that the profile has
+// seen in part only.
+const partly = 5
+
 // waitsInKernel are the causes whose time may pass without CPU.
 func waitsInKernel(c *Cause) bool {
 	switch c {
@@ -341,6 +345,9 @@ func (a *analysis) findBlocks() {
 		busy := l.busy(from, to)
 		if us(busy) < a.Threshold {
 			continue
+		}
+		if l.exact && l.covered(from, to) < it.Duration*9/10 && us(busy) < partly*a.Threshold {
+			continue // the profiler's own beginning is in it
 		}
 		b := a.block(l, it, busy)
 		if it.CPU >= 0 {
@@ -945,6 +952,9 @@ func (a *analysis) judge() {
 	case late >= 0:
 		f := a.Findings[late]
 		a.Sentence = fmt.Sprintf("The event loop turns, but work is late: %s.", f.Title)
+	case (samples < 2 || a.Profiled < minProfile) && a.rec.Ended:
+		a.Verdict = Inconclusive
+		a.Sentence = fmt.Sprintf("The program ended by itself, after %s of profile: too early to call its event loop healthy.", round(a.Profiled))
 	case samples < 2 || a.Profiled < minProfile:
 		a.Verdict = Inconclusive
 		a.Sentence = fmt.Sprintf("Too little was seen to call the event loop healthy: %s of profile. Record for longer.", round(a.Profiled))

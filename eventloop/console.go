@@ -29,10 +29,35 @@ var consoleCause = Cause{
 		if at < 0 {
 			return nil
 		}
-		detail := "console." + v.calledName(at)
-		if v.name(max(at-1, 0)) == "Writable.write" || v.calledName(at) == "write" {
-			detail = "process.stdout.write"
+		c := &claim{site: v.siteOf(at), detail: "console." + v.calledName(at)}
+		if v.calledName(at) == "write" {
+			c.detail = "process.stdout.write"
 		}
-		return &claim{site: v.siteOf(at), detail: detail}
+		if src, call := v.call(at); src == nil {
+			// Node 18's methods have no name on the stack.
+			if src, call = v.consoleCall(at); src != nil {
+				c.site.Line, c.site.Column = src.lineOf(call), src.column(call)
+				c.detail = "console." + src.at(call+2)
+			}
+		}
+		return c
 	},
+}
+
+// consoleCall is the first call of a console's method in the source of frame i.
+func (v *sample) consoleCall(i int) (*source, int) {
+	src := v.src.of(v.frame(i).URL)
+	if src == nil {
+		return nil, 0
+	}
+	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	if !ok {
+		return nil, 0
+	}
+	for k := f.body; k < f.end && k < len(src.tokens); k++ {
+		if src.at(k) == "console" && src.at(k+1) == "." && src.at(k+3) == "(" {
+			return src, k
+		}
+	}
+	return nil, 0
 }

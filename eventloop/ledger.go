@@ -26,7 +26,7 @@ type segment struct {
 const gapFactor = 5
 
 func newLedger(t *Thread, interval int64) *ledger {
-	l := &ledger{thread: t, exact: len(t.Iterations) > 0}
+	l := &ledger{thread: t, exact: t.Turns > 0}
 	for i, p := range t.Profiles {
 		tree := newCallTree(p)
 		l.trees = append(l.trees, tree)

@@ -325,7 +325,7 @@ func (r *recorder) submitters(ctx context.Context) error {
 			late++
 		}
 	}
-	if late == 0 || 2*late < len(r.rec.Probes) || r.over() {
+	if late == 0 || 2*late < len(r.rec.Probes) || r.threads[0].rec.Vitals.Utilization > idleLoop || r.over() {
 		return nil
 	}
 	if err := r.main.Evaluate(ctx, startHook, nil); err != nil {
@@ -395,7 +395,7 @@ func (r *recorder) unclear(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.rec.Threads = []Thread{main.rec}
-	r.sources(ctx)
+	r.sources(ctx, r.threads[:1])
 	r.clear = unclear(main.rec.Profiles[0], newSources(r.rec, noSource))
 	r.rec.Threads = nil
 	if r.clear {
@@ -511,7 +511,7 @@ func (r *recorder) finish(ctx context.Context) error {
 			r.rec.End = max(r.rec.End, p.EndTime)
 		}
 	}
-	r.sources(ctx)
+	r.sources(ctx, r.threads)
 	return ctx.Err()
 }
 
@@ -523,12 +523,12 @@ const (
 
 // sources fetches the scripts in which time was spent, as the target runs them,
 // and those that give jobs to a pool, or start workers.
-func (r *recorder) sources(ctx context.Context) {
+func (r *recorder) sources(ctx context.Context, threads []*thread) {
 	r.rec.Sources = map[string]string{}
 	room := maxSources
-	for i, t := range r.threads {
-		scripts := hotScripts(r.rec.Threads[i].Profiles)
-		if i == 0 && (len(r.rec.Submitters) > 0 || len(r.threads) > 2) {
+	for i, t := range threads {
+		scripts := hotScripts(t.rec.Profiles)
+		if i == 0 && (len(r.rec.Submitters) > 0 || len(threads) > 2) {
 			scripts = append(scripts, r.ownScripts(ctx)...)
 		}
 		for _, script := range scripts {

@@ -106,9 +106,12 @@ var visits = map[string]bool{"map": true, "forEach": true, "reduce": true, "flat
 // so is there for longer than one call. It returns the token to point at, -1 if
 // there is none, and what is searched in words.
 func (src *source) scanAround(own function, from, to int) (int, string) {
+	if from < own.head && own.head < to {
+		from = own.head // a function on one line with others
+	}
 	outer := own
-	if enclosing, ok := src.enclosing(own.head); ok && own.head > 0 && src.passed(own.head) >= 0 {
-		outer = enclosing
+	if own.head > 0 && src.passed(own.head) >= 0 {
+		outer, _ = src.enclosing(own.head)
 	}
 	best, name := -1, ""
 	consider := func(method int) {
@@ -163,7 +166,7 @@ const (
 )
 
 func (src *source) lifetime(f function, name string) lifetime {
-	if name == "this" {
+	if name == "this" || f.body == 0 { // of the module
 		return longer
 	}
 	for i := f.head; i < f.body && i < len(src.tokens); i++ {
@@ -279,7 +282,7 @@ func (src *source) decides(loop int) bool {
 	return false
 }
 
-// enclosing returns the innermost function around token i.
+// enclosing returns the innermost function around token i, or the whole script.
 func (src *source) enclosing(i int) (function, bool) {
 	best, found := function{end: len(src.tokens)}, false
 	depth := i

@@ -25,30 +25,37 @@ const (
 	lateJob = 50 * time.Millisecond
 	// probeFactor is how much later the pool's answer is than the loop's.
 	probeFactor = 10
+	// idleLoop is the utilization up to which a late answer of the pool is the
+	// pool's doing.
+	idleLoop = 0.5
 )
 
 // findThreadpool finds jobs that wait for a thread while the loop turns.
 func findThreadpool(a *analysis) []Finding {
 	// Two independent signs: a trivial job of the pool came back late though the
-	// loop was on time, and jobs that were traced had to wait.
+	// loop was on time, and jobs that were traced waited while the pool was full.
 	var slow []int64
 	for _, p := range a.rec.Probes {
-		if us(p.Pool) >= lateJob && p.Pool >= probeFactor*p.Loop && !a.starvedAt(p) {
+		if us(p.Pool) >= lateJob && p.Pool >= probeFactor*p.Loop {
 			slow = append(slow, p.Pool)
 		}
 	}
 	var waits []int64
 	var ran int64
-	for _, j := range a.rec.Pool {
+	for i, j := range a.rec.Pool {
 		ran += j.Run
-		if us(j.Wait) >= lateJob {
+		if us(j.Wait) >= lateJob && a.poolFull(i) {
 			waits = append(waits, j.Wait)
 		}
 	}
-	traced := len(waits) >= 3 && 2*len(waits) >= len(a.rec.Pool)
+	traced := len(waits) >= 3 && 3*len(waits) >= len(a.rec.Pool)
 	probed := 2*len(slow) >= len(a.rec.Probes) && len(slow) > 0
-	if !probed && !(traced && len(a.rec.Probes) == 0) || !traced && len(a.rec.Submitters) == 0 {
+	switch {
+	case !probed && !(traced && len(a.rec.Probes) == 0):
 		return nil
+	case traced:
+	case len(a.rec.Submitters) == 0 || a.starved() || a.Threads[0].Utilization > idleLoop:
+		return nil // the answer may have waited for a core, or for the loop
 	}
 	f := Finding{Cause: &threadpoolCause, Title: "work waits for a thread of libuv's pool"}
 	for _, w := range waits {
@@ -79,15 +86,28 @@ func findThreadpool(a *analysis) []Finding {
 	return []Finding{f}
 }
 
-// starvedAt reports whether the machine had no core for the process at all, so
-// that a late answer says nothing of the pool.
-func (a *analysis) starvedAt(Probe) bool {
+// poolFull reports whether the pool's threads had other jobs while job i waited.
+func (a *analysis) poolFull(i int) bool {
+	job := a.rec.Pool[i]
+	var running int64
+	for k, other := range a.rec.Pool {
+		if k != i {
+			from := other.Start + other.Wait
+			running += max(0, min(from+other.Run, job.Start+job.Wait)-max(from, job.Start))
+		}
+	}
+	return float64(running) >= 0.6*float64(max(1, a.rec.Target.PoolSize))*float64(job.Wait)
+}
+
+// starved reports whether the process waited for cores more than it ran, so that
+// a late answer says nothing of the pool.
+func (a *analysis) starved() bool {
 	var run, wait int64
 	for _, s := range a.main.thread.Sched {
 		run += s.Run
 		wait += s.Wait
 	}
-	return wait > 20*run && run > 0
+	return wait > 2*run
 }
 
 // submitter is the program's function that gives the pool its jobs.
@@ -102,6 +122,9 @@ func (a *analysis) submitter(f *Finding) {
 		return
 	}
 	s := a.rec.Submitters[best]
+	for len(s.Stack) > 0 && (s.Stack[0].URL == "" || s.Stack[0].URL == "node:internal/async_hooks") {
+		s.Stack = s.Stack[1:] // the hook itself
+	}
 	at := slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" && !isPackage(c.URL) })
 	if at < 0 {
 		at = slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" })

@@ -266,9 +266,19 @@ func (c *loopCommand) launch(ctx context.Context, command []string) (rec *eventl
 	}
 	rec, err = eventloop.Record(ctx, s, c.record)
 	if err != nil {
-		err = c.exited(l, err)
+		return c.recorded(nil, c.exited(l, err))
 	}
-	return c.recorded(rec, err)
+	if rec.Ended {
+		_ = s.Close() // lets it go
+		select {
+		case <-l.Done():
+			if exit := l.Exit(); exit.Code != 0 {
+				rec.Warnings = append(rec.Warnings, fmt.Sprintf("the program ended with %s", exit))
+			}
+		case <-time.After(time.Second):
+		}
+	}
+	return c.recorded(rec, nil)
 }
 
 var errNoTurn = errors.New("the event loop did not turn")
