@@ -33,12 +33,13 @@ var consoleCause = Cause{
 		if v.calledName(at) == "write" {
 			c.detail = "process.stdout.write"
 		}
-		if src, call := v.call(at); src == nil {
-			// Node 18's methods have no name on the stack.
-			if src, call = v.consoleCall(at); src != nil {
-				c.site.Line, c.site.Column = src.lineOf(call), src.column(call)
-				c.detail = "console." + src.at(call+2)
-			}
+		if src, _ := v.call(at); src != nil {
+			return c
+		}
+		// Node 18's methods have no name on the stack.
+		if src, call := v.consoleCall(at); src != nil {
+			c.site.Line, c.site.Column = src.lineOf(call), src.column(call)
+			c.detail = "console." + src.at(call+2)
 		}
 		return c
 	},
