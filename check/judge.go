@@ -247,6 +247,9 @@ func finding(f leak.Finding) report.Finding {
 	for _, l := range f.Locations {
 		out.Locations = append(out.Locations, place(l))
 	}
+	for _, l := range f.Stack {
+		out.Stack = append(out.Stack, place(l))
+	}
 	return out
 }
 

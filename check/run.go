@@ -129,6 +129,13 @@ func (r *run) all(ctx context.Context) error {
 			return r.explain(ctx, err)
 		}
 	}
+	if r.Stacks {
+		stop, err := r.session.TrackAllocations(ctx)
+		if err != nil {
+			return r.explain(ctx, err)
+		}
+		defer stop()
+	}
 	if err := r.capture(ctx); err != nil {
 		return r.explain(ctx, err)
 	}

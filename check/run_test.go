@@ -464,3 +464,36 @@ func TestWorker(t *testing.T) {
 		t.Errorf("%d Leaked in thread %d, want %d in thread 1", got, last.Meta.ThreadID, want)
 	}
 }
+
+// With Stacks a report says which functions made what stays, and a target that runs on is not slowed down for ever.
+func TestStacks(t *testing.T) {
+	cmd, target := attached(t, script(t, `
+		class Order { constructor(n) { this.n = n; } }
+		const orders = [];
+		const accept = (n) => { orders.push(new Order(n)); };
+		function handle(n) { accept(n); }
+		globalThis.load = () => { for (let n = 0; n < 60; n++) handle(n); };
+		setInterval(() => {}, 1000);
+		process.stdout.write('ready');`))
+	series, err := Run(deadline(t), Options{Target: target, Opened: true, LoadFunction: "load", Rounds: 3, Warmup: 1, Dir: t.TempDir(), Stacks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, c := range series.Captures {
+		paths = append(paths, c.Path)
+	}
+	r, err := Judge(deadline(t), paths, JudgeOptions{})
+	if err != nil || len(r.Findings) != 1 {
+		t.Fatalf("Judge = %+v, %v, want one finding", r, err)
+	}
+	var stack []string
+	for _, l := range r.Findings[0].Stack {
+		stack = append(stack, fmt.Sprintf("%s:%d", l.Function, l.Line))
+	}
+	// V8 makes the object before it calls the constructor.
+	if want := []string{"accept:4", "handle:5", "globalThis.load:6"}; !slices.Equal(stack, want) {
+		t.Errorf("stack = %q, want %q", stack, want)
+	}
+	untouched(t, cmd, target)
+}

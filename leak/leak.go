@@ -97,9 +97,10 @@ type Finding struct {
 	Path        []Hop
 	Location    *Location // nil if nothing gave a line
 	Locations   []Location
-	Entries     []int  // per round
-	Unit        string // of Entries
-	PerCapture  []int  // entries of the holder in each capture, nil if not known
+	Stack       []Location // functions that were being called when most survivors were made; nil without tracking
+	Entries     []int      // per round
+	Unit        string     // of Entries
+	PerCapture  []int      // entries of the holder in each capture, nil if not known
 	Sample      []string
 	Evidence    []string
 	Fix         string
@@ -217,6 +218,13 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 		if len(own) > 0 && through != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("it is reached through the package %s; the first line is the program's own that is nearest to it", through))
 		}
+	}
+	f.Stack = p.allocated(g)
+	if len(f.Stack) > 0 && (len(c.where) == 0 || !ownScript(c.where[0].File)) {
+		c.where = append([]Location{f.Stack[0]}, c.where...)
+	}
+	for i := range f.Stack {
+		p.addCode(&f.Stack[i])
 	}
 	for i := range c.where {
 		p.addCode(&c.where[i])

@@ -56,6 +56,7 @@ func leaking() *Report {
 				Holders:   []Holder{{Class: "Map", ID: 8123, Name: `Map "sessions" in src/session.js`}, {Class: "Set", ID: 8125, Name: `Set "online"`}},
 				Path:      []Step{{Node: "global object", ID: 3}, {Edge: "context variable sessions", Node: "Map", ID: 8123}, {Edge: "[x]", Node: "Session", ID: 91111}},
 				Survivors: Survivors{Count: 182, Bytes: 61_004, PerRound: []int{60, 64, 58}, BytesPerRound: []uint64{20100, 21404, 19500}},
+				Stack:     []Location{{Function: "login", File: "/srv/app/src/session.js", Line: 30, Column: 1}, {Function: "(anonymous)", File: "/srv/app/src/server.js", Line: 8, Column: 9}},
 				Evidence:  []string{"About 60 entries stay from every round."},
 				Fix:       "Delete a session when its socket closes, or bound the Map.",
 			},

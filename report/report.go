@@ -70,10 +70,13 @@ type Finding struct {
 	Path       []Step   `json:"path"`    // root to holder to one survivor
 	// Location is where to look first; nil only when nothing in the heap, the
 	// sidecar or the sources gave a line. Locations has every other candidate.
-	Location    *Location  `json:"location,omitempty"`
-	Locations   []Location `json:"locations"`
-	Survivors   Survivors  `json:"survivors"`
-	Sample      []string   `json:"sample"`   // a few survivors or their keys, escaped by each format
+	Location  *Location  `json:"location,omitempty"`
+	Locations []Location `json:"locations"`
+	Survivors Survivors  `json:"survivors"`
+	Sample    []string   `json:"sample"` // a few survivors or their keys, escaped by each format
+	// Stack are the functions that were being called when most of the survivors
+	// were made, the innermost first; empty where that was not recorded.
+	Stack       []Location `json:"stack,omitempty"`
 	Evidence    []string   `json:"evidence"` // sentences, strongest first
 	Fix         string     `json:"fix"`      // what to do, plain sentences
 	Fingerprint string     `json:"fingerprint"`

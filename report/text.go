@@ -210,6 +210,7 @@ func (p *page) finding(number int, f *Finding) {
 	p.growth(in, f)
 	p.holders(in, f)
 	p.path(in, f)
+	p.stack(in, f.Stack)
 	p.section(in, evidenceHeading(f), f.Evidence)
 	if len(f.Sample) > 0 {
 		var s []string
@@ -223,6 +224,18 @@ func (p *page) finding(number int, f *Finding) {
 	}
 	if p.verbose && f.Fingerprint != "" {
 		p.prose(in, "", dim, "fingerprint "+f.Fingerprint)
+	}
+}
+
+// stack writes the call stack by which survivors were made.
+func (p *page) stack(indent int, frames []Location) {
+	if len(frames) == 0 {
+		return
+	}
+	p.heading(indent, "Made by, innermost call first")
+	for _, l := range frames {
+		l.Role, l.Code, l.Compiled = "", "", ""
+		p.place(indent+2, l, plain)
 	}
 }
 

@@ -101,6 +101,9 @@ func TestHostileStringsCannotReachTheTerminal(t *testing.T) {
 						for k := range r.Findings[j].Locations {
 							r.Findings[j].Locations[k].File = "a.js"
 						}
+						for k := range r.Findings[j].Stack {
+							r.Findings[j].Stack[k].File = "a.js"
+						}
 						r.Findings[j].Location = &Location{Function: s, File: "a.js", Role: s, Code: s, Line: 1, Column: 30}
 					}
 					safe(t, asText(t, r, Options{Width: width, Verbose: verbose}), max(width, minWidth))
