@@ -106,7 +106,8 @@ func (s *Snapshot) shallowAggregates() ([]Aggregate, []int32) {
 				numbers[key] = known
 				all = append(all, Aggregate{Class: s.text(key.class), Distance: int(s.distance[i])})
 				if key.located {
-					all[known].Location = s.locate(spot{key.script, key.line, key.column})
+					at := s.locate(spot{key.script, key.line, key.column})
+					all[known].Location = &at
 				}
 			}
 			a = known

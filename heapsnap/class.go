@@ -17,6 +17,10 @@ type shape struct {
 // {a, b} for plain objects of a common shape, (string) and so on.
 func (s *Snapshot) ClassName(n Node) string { return s.text(s.classOf(n)) }
 
+// AppendClassName appends the class of n to b: ClassName, without an allocation
+// per name.
+func (s *Snapshot) AppendClassName(b []byte, n Node) []byte { return s.appendText(b, s.classOf(n)) }
+
 func (s *Snapshot) classOf(n Node) uint32 {
 	s.classOnce.Do(s.computeClasses)
 	return s.class[n]

@@ -103,6 +103,14 @@ func (s *Snapshot) text(i uint32) string {
 	return s.strings.at(i)
 }
 
+// appendText appends text(i) to b.
+func (s *Snapshot) appendText(b []byte, i uint32) []byte {
+	if n := uint32(s.strings.count()); i < n {
+		return s.strings.appendTo(b, i)
+	}
+	return append(b, s.text(i)...)
+}
+
 // nameTag returns the tag of n's name, after renaming.
 func (s *Snapshot) nameTag(n Node) tag {
 	if name := s.name(n); int(name) < len(s.tags) {

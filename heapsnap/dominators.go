@@ -206,7 +206,8 @@ func (w *domWalk) visitRoot() {
 		}
 	}
 	// From here on the numbered and the page objects are two sets.
-	s.page = append(bitset(nil), w.seen...)
+	s.page = newBitset(w.n)
+	copy(s.page, w.seen)
 	s.page.remove(s.root)
 	for len(beyond) > 0 {
 		n := beyond[len(beyond)-1]

@@ -69,16 +69,24 @@ func (s *Snapshot) spotOf(n Node) (spot, bool) {
 // Location returns where the closure n, or the constructor of the object n, is
 // written, or nil if V8 did not say.
 func (s *Snapshot) Location(n Node) *Location {
-	at, ok := s.spotOf(n)
-	if !ok {
-		return nil
+	if l, ok := s.Place(n); ok {
+		return &l
 	}
-	return s.locate(at)
+	return nil
 }
 
-func (s *Snapshot) locate(at spot) *Location {
+// Place is [Snapshot.Location] without an allocation; false is nil.
+func (s *Snapshot) Place(n Node) (Location, bool) {
+	at, ok := s.spotOf(n)
+	if !ok {
+		return Location{}, false
+	}
+	return s.locate(at), true
+}
+
+func (s *Snapshot) locate(at spot) Location {
 	s.scriptsOnce.Do(s.findScripts)
-	return &Location{ScriptID: at.script, Script: s.scripts[at.script], Line: int(at.line) + 1, Column: int(at.column) + 1}
+	return Location{ScriptID: at.script, Script: s.scripts[at.script], Line: int(at.line) + 1, Column: int(at.column) + 1}
 }
 
 // ScriptName returns the name of the script with V8's id, or "".

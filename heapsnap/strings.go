@@ -3,6 +3,7 @@ package heapsnap
 import (
 	"bytes"
 	"io"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -27,11 +28,21 @@ func (t *stringTable) at(i uint32) string {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return textOf(raw)
 	}
-	return string(unescape(raw))
+	return string(unescape(nil, raw))
 }
 
-func unescape(raw []byte) []byte {
-	out := make([]byte, 0, len(raw))
+// appendTo appends string i to b.
+func (t *stringTable) appendTo(b []byte, i uint32) []byte {
+	raw := t.raw(i)
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(b, raw...)
+	}
+	return unescape(b, raw)
+}
+
+// unescape appends raw without its escapes to out.
+func unescape(out, raw []byte) []byte {
+	out = slices.Grow(out, len(raw))
 	for i := 0; i < len(raw); {
 		c := raw[i]
 		if c != '\\' || i+1 >= len(raw) {

@@ -21,6 +21,7 @@ type Rows struct {
 	buf     []byte
 	columns [][]byte // what stands in front of the value
 	at      int      // column of the next value
+	text    []byte   // Text's copy
 	csv     bool
 	err     error
 }
@@ -45,7 +46,7 @@ func NewRows(w io.Writer, f Format, columns ...string) *Rows {
 			front = []byte{','}
 		case !r.csv:
 			front = append(front, "{,"[min(i, 1)])
-			front = append(appendJSON(front, c), ':')
+			front = append(appendJSON(front, []byte(c)), ':')
 		}
 		r.columns = append(r.columns, front)
 	}
@@ -85,6 +86,12 @@ func (r *Rows) Null() {
 
 // Text writes text of any content.
 func (r *Rows) Text(s string) {
+	r.text = append(r.text[:0], s...)
+	r.Bytes(r.text)
+}
+
+// Bytes is Text for text that is bytes.
+func (r *Rows) Bytes(s []byte) {
 	r.next()
 	if r.csv {
 		r.buf = appendCSV(r.buf, s)
@@ -132,7 +139,7 @@ var plainIn = func() (t [256]struct{ csv, json bool }) {
 	return t
 }()
 
-func appendCSV(b []byte, s string) []byte {
+func appendCSV(b, s []byte) []byte {
 	i := 0
 	for i < len(s) && plainIn[s[i]].csv {
 		i++
@@ -159,7 +166,7 @@ func appendCSV(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-func appendJSON(b []byte, s string) []byte {
+func appendJSON(b, s []byte) []byte {
 	b = append(b, '"')
 	for len(s) > 0 {
 		i := 0
@@ -167,7 +174,7 @@ func appendJSON(b []byte, s string) []byte {
 			i++
 		}
 		b = append(b, s[:i]...)
-		if s = s[i:]; s == "" {
+		if s = s[i:]; len(s) == 0 {
 			break
 		}
 		r, size := decode(s)
@@ -194,10 +201,10 @@ func appendJSON(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// decode is utf8.DecodeRuneInString, but halves of surrogate pairs are runes
+// decode is utf8.DecodeRune, but halves of surrogate pairs are runes
 // too: a snapshot's names have them as three bytes.
-func decode(s string) (rune, int) {
-	r, size := utf8.DecodeRuneInString(s)
+func decode(s []byte) (rune, int) {
+	r, size := utf8.DecodeRune(s)
 	if r == utf8.RuneError && size == 1 && len(s) >= 3 && s[0] == 0xed && s[1]&0xe0 == 0xa0 && s[2]&0xc0 == 0x80 {
 		return 0xd000 | rune(s[1]&0x3f)<<6 | rune(s[2]&0x3f), 3
 	}

@@ -161,20 +161,28 @@ func (a *app) writeTable(ctx context.Context, s *heapsnap.Snapshot, w io.Writer,
 }
 
 func nodeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+	var text []byte
+	scripts := map[uint32]string{} // names, which are made of numbers where there is none
 	for i := range s.NodeCount() {
 		n := heapsnap.Node(i)
 		first, end := s.EdgeRange(n)
 		out.Uint(uint64(s.ID(n)))
 		out.Text(s.Type(n).String())
-		out.Text(s.Name(n))
-		out.Text(s.ClassName(n))
+		text = s.AppendName(text[:0], n)
+		out.Bytes(text)
+		text = s.AppendClassName(text[:0], n)
+		out.Bytes(text)
 		out.Uint(s.SelfSize(n))
 		out.Uint(s.RetainedSize(n))
 		out.Int(int64(s.Distance(n)))
 		out.Uint(uint64(s.ID(s.Dominator(n))))
 		out.Int(int64(s.Detachedness(n)))
 		out.Uint(uint64(end - first))
-		place(out, s.Location(n))
+		l, ok := s.Place(n)
+		if _, known := scripts[l.ScriptID]; ok && !known {
+			scripts[l.ScriptID] = scriptName(&heapsnap.Location{ScriptID: l.ScriptID, Script: l.Script})
+		}
+		place(out, ok, scripts[l.ScriptID], l.Line, l.Column)
 		if err := tick(); err != nil {
 			return err
 		}
@@ -183,6 +191,7 @@ func nodeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
 }
 
 func edgeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+	var text []byte
 	for i := range s.NodeCount() {
 		from := heapsnap.Node(i)
 		id := uint64(s.ID(from))
@@ -193,7 +202,8 @@ func edgeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
 			if index, ok := s.EdgeIndex(e); ok {
 				out.Uint(uint64(index))
 			} else {
-				out.Text(s.EdgeName(e))
+				text = s.AppendEdgeName(text[:0], e)
+				out.Bytes(text)
 			}
 			out.Uint(uint64(s.ID(s.To(e))))
 			if err := tick(); err != nil {
@@ -211,7 +221,11 @@ func classRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error 
 		out.Uint(c.Shallow)
 		out.Uint(c.Retained)
 		out.Int(int64(c.Distance))
-		place(out, c.Location)
+		if l := c.Location; l != nil {
+			place(out, true, scriptName(l), l.Line, l.Column)
+		} else {
+			place(out, false, "", 0, 0)
+		}
 		if err := tick(); err != nil {
 			return err
 		}
@@ -235,16 +249,16 @@ func stringRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error
 }
 
 // place writes the columns script, line and column.
-func place(out *report.Rows, l *heapsnap.Location) {
-	if l == nil {
+func place(out *report.Rows, known bool, script string, line, column int) {
+	if !known {
 		out.Null()
 		out.Null()
 		out.Null()
 		return
 	}
-	out.Text(scriptName(l))
-	out.Int(int64(l.Line))
-	out.Int(int64(l.Column))
+	out.Text(script)
+	out.Int(int64(line))
+	out.Int(int64(column))
 }
 
 // scriptName is the script's URL or path, or V8's number for it.

@@ -20,6 +20,7 @@ import (
 	"heapsnap/heapsnap"
 	"heapsnap/internal/nodes"
 	"heapsnap/internal/textgraph"
+	"heapsnap/report"
 )
 
 // hostileGraph is a heap with every column set, and names that a table has to
@@ -312,6 +313,38 @@ func TestExportUsage(t *testing.T) {
 		r := heapsnapIn(t, dir, nil, strings.Fields(c.args)...)
 		if r.code != exitUsage || r.out != "" || strings.Count(r.errors, "\n") != 1 || !strings.Contains(r.errors, c.says) {
 			t.Errorf("heapsnap %s: code %d, stdout %q, stderr %q, want %q", c.args, r.code, r.out, r.errors, c.says)
+		}
+	}
+}
+
+// A table of any size is written with the same few allocations.
+func TestExportAllocatesNothingPerRow(t *testing.T) {
+	dir := t.TempDir()
+	path := writeGraph(t, dir, "a.heapsnapshot", `
+@1 synthetic "": shortcut global -> @3, element 1 -> @90003+2*j j<3000
+@3 object "global": property list -> @50001, property plain -> @10001+2*j j<6000, property rope -> @30001
+@10001+2*i i<6000 object "Object" 24 at 7:3:1: property name -> @50001, property "two words" -> @50003, property QUOTES -> @50001, property BREAK -> @50003, property b -> @3
+@30001 concatenated string "(concatenated string)" 8: internal first -> @50001, internal second -> @50003
+@50001 string "text BREAK HALF" 40
+@50003 string "QUOTES" 40
+@90003+2*i i<3000 closure "f" 8 at 4:20:3
+`)
+	s, err := heapsnap.Open(t.Context(), path, heapsnap.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{out: io.Discard, err: io.Discard}
+	for _, table := range tables[:2] {
+		for _, f := range []report.Format{report.CSV, report.NDJSON} {
+			write := func() {
+				if err := a.writeTable(t.Context(), s, io.Discard, table, f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write() // what is computed once
+			if n := testing.AllocsPerRun(3, write); n > 100 {
+				t.Errorf("%s as %s: %v allocations for %d objects and %d references", table.name, f, n, s.NodeCount(), s.EdgeCount())
+			}
 		}
 	}
 }
