@@ -17,6 +17,10 @@ var (
 	ErrNotCaught  = errors.New("SIGUSR1 is not caught")
 	ErrPortTaken  = errors.New("the inspector port is taken")
 	ErrPermission = errors.New("permission denied")
+	// ErrSignalSent says that SIGUSR1 is on its way and no inspector open yet: it
+	// will open when the thread leaves the native code it is in. [CloseWhenOpen]
+	// is owed.
+	ErrSignalSent = errors.New("SIGUSR1 was sent")
 )
 
 // openTimeout is how long the inspector may take to appear after the signal. A
@@ -39,6 +43,17 @@ const pollInterval = 20 * time.Millisecond
 // process that catches it, for one that does not would die.
 func OpenInspector(ctx context.Context, pid int) (t Target, opened bool, err error) {
 	return procFS{}.openInspector(ctx, pid, sendUSR1)
+}
+
+// OpenInspectorAfter is OpenInspector that calls before when all else is fine
+// and the signal is next; an error of it is returned and nothing sent.
+func OpenInspectorAfter(ctx context.Context, pid int, before func() error) (t Target, opened bool, err error) {
+	return procFS{}.openInspector(ctx, pid, func(pid int) error {
+		if err := before(); err != nil {
+			return err
+		}
+		return sendUSR1(pid)
+	})
 }
 
 func (f procFS) openInspector(ctx context.Context, pid int, signal func(pid int) error) (Target, bool, error) {
@@ -93,9 +108,86 @@ func (f procFS) openInspector(ctx context.Context, pid int, signal func(pid int)
 		case <-tick.C:
 		case <-deadline.Done():
 			if ctx.Err() != nil {
-				return Target{}, false, fmt.Errorf("process %d: open inspector: %w", pid, context.Cause(ctx))
+				return Target{}, false, fmt.Errorf("process %d: open inspector: %w (%w)", pid, context.Cause(ctx), ErrSignalSent)
 			}
 			return Target{}, false, fmt.Errorf("process %d took SIGUSR1 but opened no inspector within %s: it handles the signal itself; restart it with --inspect=127.0.0.1:0", pid, openTimeout)
+		}
+	}
+}
+
+const (
+	// latePoll is between two looks for an inspector that may open any time, and
+	// latePollMost what that grows to.
+	latePoll     = 100 * time.Millisecond
+	latePollMost = 2 * time.Second
+	// idleLooks in a row say that the event loop waits for events, so that the
+	// signal has been seen to.
+	idleLooks = 20
+)
+
+// CloseWhenOpen closes the process's inspector for as long as a signal that
+// opens it may still have effect. On a frozen process that is twice: SIGUSR1
+// opens the inspector by an interrupt of V8 and by a message to the event loop,
+// whichever comes first (Agent::RequestIoThreadStart in Node's
+// src/inspector_agent.cc), so one that was closed before the loop has turned
+// opens again when it does (seen with Node 18 to 26).
+//
+// It closes one that is open now, and later one whose event loop turns: if that
+// is frozen, somebody else may be looking at it. It returns when that is over,
+// when the process has ended, or with ctx.
+func CloseWhenOpen(ctx context.Context, pid int) error {
+	f := procFS{}
+	started := f.started(pid)
+	if t, open, err := f.findInspector(ctx, pid); err == nil && open {
+		if err := CloseInspector(ctx, t); err != nil && !errors.Is(err, ErrBusy) {
+			return err
+		}
+	}
+	idle, pause := 0, latePoll
+	for started != "" && f.started(pid) == started { // else it is gone, and its number may be another's
+		if t, open, err := f.findInspector(ctx, pid); err == nil && open {
+			idle, pause = 0, latePoll
+			if awaitTurn(ctx, t) == nil {
+				return CloseInspector(ctx, t)
+			}
+		} else if t, err := f.mainThread(pid); err == nil && t.Polls() && len(t.Children) == 0 {
+			if idle++; idle == idleLooks {
+				return nil
+			}
+		} else {
+			idle, pause = 0, min(pause+pause/16, latePollMost)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// awaitTurn waits until the target's event loop turns; the error says that the
+// connection ended before.
+func awaitTurn(ctx context.Context, t Target) error {
+	s, err := Dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	marks, err := s.MarkTurns(ctx)
+	if err != nil {
+		return err
+	}
+	defer marks.Drop()
+	for {
+		seen, err := marks.Look(ctx)
+		if err != nil || seen.Loop {
+			return err
+		}
+		select {
+		case <-time.After(latePoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

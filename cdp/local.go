@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -119,16 +120,29 @@ func (f procFS) findInspector(ctx context.Context, pid int) (Target, bool, error
 		func(l listener) bool { return int(l.addr.Port()) != expected && l.addr.Addr().IsLoopback() },
 		func(l listener) bool { return int(l.addr.Port()) != expected && !l.addr.Addr().IsLoopback() },
 	} {
+		// At once: the own servers of a frozen program take the connection and say nothing.
+		var candidates []listener
 		for _, l := range own {
-			if !pass(l) {
-				continue
+			if pass(l) {
+				candidates = append(candidates, l)
 			}
-			probe, cancel := context.WithTimeout(ctx, probeTimeout)
-			t, err := Discover(probe, l.dial().String())
-			cancel()
-			if err == nil {
+		}
+		answers := make(chan *Target, len(candidates))
+		for _, l := range candidates {
+			go func() {
+				probe, cancel := context.WithTimeout(ctx, probeTimeout)
+				defer cancel()
+				if t, err := Discover(probe, l.dial().String()); err == nil {
+					answers <- &t
+				} else {
+					answers <- nil
+				}
+			}()
+		}
+		for range candidates {
+			if t := <-answers; t != nil {
 				t.PID = pid
-				return t, true, nil
+				return *t, true, nil
 			}
 		}
 	}
@@ -196,6 +210,26 @@ func afterOptions(args []string) []string {
 	}
 	return nil
 }
+
+// LocalPID is the process of this machine that listens on the target's port, 0
+// if that is none or no Node.js process, such as the near end of a tunnel.
+func LocalPID(t Target) int { return procFS{}.localPID(t) }
+
+func (f procFS) localPID(t Target) int {
+	for _, l := range f.listeners(os.Getpid()) {
+		if l.dial().String() != t.Addr() {
+			continue
+		}
+		if pid := f.owner(l.inode); pid != 0 && f.isNode(pid) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// ScriptOf is the main script of a process of this machine, as far as its
+// command line tells.
+func ScriptOf(pid int) string { return scriptArg(procFS{}.args(pid)) }
 
 func scriptArg(args []string) string {
 	rest := afterOptions(args)

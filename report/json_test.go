@@ -82,7 +82,9 @@ type schemaNode struct {
 // TestSchemaAndModelAgree holds every json tag against the schema and back,
 // and that every field is described and rightly required.
 func TestSchemaAndModelAgree(t *testing.T) {
-	for file, model := range map[string]any{"report.schema.json": Report{}, "summary.schema.json": Summary{}, "loop.schema.json": Loop{}} {
+	for file, model := range map[string]any{
+		"report.schema.json": Report{}, "summary.schema.json": Summary{}, "loop.schema.json": Loop{}, "stuck.schema.json": Stuck{},
+	} {
 		raw, err := os.ReadFile("../docs/" + file)
 		if err != nil {
 			t.Fatal(err)

@@ -33,5 +33,7 @@ func main() {
 		fmt.Fprintln(os.Stderr)
 		os.Exit(exitInterrupted)
 	}()
-	os.Exit(run(ctx, newApp(os.Stdin, os.Stdout, os.Stderr), os.Args[1:]))
+	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	a.self, _ = os.Executable() // without it there is no guard: see guard.go
+	os.Exit(run(ctx, a, os.Args[1:]))
 }

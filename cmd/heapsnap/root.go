@@ -24,6 +24,7 @@ type app struct {
 	terminal bool      // err is a terminal
 	width    int       // of out, 0 if it is no terminal
 	color    bool      // on out
+	self     string    // this program, to start it again; "" in tests
 
 	quiet   bool
 	timeout time.Duration
@@ -142,6 +143,8 @@ event loop and tells what blocks it.`,
 		newLoop(a),
 		newCapture(a),
 		newTargets(a),
+		newStuck(a),
+		newCloseInspector(a),
 		newShow(a),
 		newRetainers(a),
 		newPaths(a),

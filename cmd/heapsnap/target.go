@@ -81,14 +81,8 @@ func (t *targetFlags) connect(ctx context.Context, args []string) (*connection, 
 }
 
 func (t *targetFlags) find(ctx context.Context, args []string) (target cdp.Target, opened bool, err error) {
-	named := 0
-	for _, given := range []bool{t.pid != 0, t.port != 0, t.url != "", len(args) > 0} {
-		if given {
-			named++
-		}
-	}
-	if named > 1 {
-		return target, false, usagef("name the target once: --pid, --port, --url or a script's name")
+	if err := t.namedOnce(args); err != nil {
+		return target, false, err
 	}
 	switch {
 	case t.pid < 0:
@@ -112,6 +106,19 @@ func (t *targetFlags) find(ctx context.Context, args []string) (target cdp.Targe
 	return t.search(ctx, args)
 }
 
+func (t *targetFlags) namedOnce(args []string) error {
+	named := 0
+	for _, given := range []bool{t.pid != 0, t.port != 0, t.url != "", len(args) > 0} {
+		if given {
+			named++
+		}
+	}
+	if named > 1 {
+		return usagef("name the target once: --pid, --port, --url or a script's name")
+	}
+	return nil
+}
+
 func hostPort(address string) string {
 	host, _, _ := strings.Cut(strings.TrimPrefix(address, "ws://"), "/")
 	return host
@@ -121,9 +128,24 @@ func hostPort(address string) string {
 // there is none, the only one whose inspector is open. A process whose
 // inspector is closed is sent a signal only if it was named.
 func (t *targetFlags) search(ctx context.Context, args []string) (cdp.Target, bool, error) {
+	p, err := t.process(ctx, args)
+	if err != nil {
+		return cdp.Target{}, false, err
+	}
+	switch p.Reach {
+	case cdp.ReachInspector:
+		return *p.Target, false, nil
+	case cdp.ReachSignal:
+		target, opened, err := cdp.OpenInspector(ctx, p.PID)
+		return target, opened, trouble(err)
+	}
+	return cdp.Target{}, false, trouble(fmt.Errorf("process %d (%s) cannot be inspected: %s", p.PID, p.Script, p.Why))
+}
+
+func (t *targetFlags) process(ctx context.Context, args []string) (cdp.Process, error) {
 	all, err := cdp.Local(ctx)
 	if err != nil {
-		return cdp.Target{}, false, trouble(err)
+		return cdp.Process{}, trouble(err)
 	}
 	var found []cdp.Process
 	for _, p := range all {
@@ -136,26 +158,18 @@ func (t *targetFlags) search(ctx context.Context, args []string) (cdp.Target, bo
 	}
 	switch len(found) {
 	case 1:
-		p := found[0]
-		switch p.Reach {
-		case cdp.ReachInspector:
-			return *p.Target, false, nil
-		case cdp.ReachSignal:
-			target, opened, err := cdp.OpenInspector(ctx, p.PID)
-			return target, opened, trouble(err)
-		}
-		return cdp.Target{}, false, trouble(fmt.Errorf("process %d (%s) cannot be inspected: %s", p.PID, p.Script, p.Why))
+		return found[0], nil
 	case 0:
 		if len(args) == 0 {
-			return cdp.Target{}, false, trouble(fmt.Errorf("no Node.js process has its inspector open: name one (see heapsnap targets)"))
+			return cdp.Process{}, trouble(fmt.Errorf("no Node.js process has its inspector open: name one (see heapsnap targets)"))
 		}
-		return cdp.Target{}, false, trouble(fmt.Errorf("no Node.js process runs a script named like %q (see heapsnap targets)", args[0]))
+		return cdp.Process{}, trouble(fmt.Errorf("no Node.js process runs a script named like %q (see heapsnap targets)", args[0]))
 	}
 	var names []string
 	for _, p := range found {
 		names = append(names, fmt.Sprintf("%d (%s)", p.PID, p.Script))
 	}
-	return cdp.Target{}, false, usagef("%d processes fit: name one with --pid: %s", len(found), strings.Join(names, ", "))
+	return cdp.Process{}, usagef("%d processes fit: name one with --pid: %s", len(found), strings.Join(names, ", "))
 }
 
 func findWorker(ctx context.Context, main *cdp.Session, name string) (*cdp.Session, error) {
