@@ -3,6 +3,7 @@ package leak
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"heapsnap/heapsnap"
 )
@@ -35,7 +36,13 @@ func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
 	}
 	for i := range findings {
 		cause := &findings[i]
-		if cause.Site == f.Site || !cause.resource || cause.lineless {
+		if cause.Site == f.Site || cause.lineless {
+			continue
+		}
+		if p.sameModule(f.Site.Holder, cause.Site.Holder) {
+			return cause
+		}
+		if !cause.resource {
 			continue
 		}
 		// Of what the program itself has, only the same object's other listeners.
@@ -47,6 +54,13 @@ func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
 		}
 	}
 	return nil
+}
+
+// sameModule reports whether both are variables of one module of Node's, which
+// then keeps its books about the same things in both.
+func (p *Pass) sameModule(a, b heapsnap.Node) bool {
+	one, other := p.reference(a), p.reference(b)
+	return one.kind == "variable" && other.kind == "variable" && one.script == other.script && strings.HasPrefix(one.script, "node:internal/abort")
 }
 
 // leadsTo reports whether nearly all entries of f lead to survivors of cause.

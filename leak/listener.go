@@ -37,10 +37,18 @@ type subscription struct {
 	target heapsnap.Node // the emitter
 	event  string        // "" if there are many
 	dom    bool          // addEventListener, not on
+	// channel says that it is of node:diagnostics_channel: subscribe, not on.
+	channel bool
 }
 
 func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	if c := p.compositeSignals(g, holder); c != nil {
+		return c
+	}
 	sub, ok := p.emitterOf(holder)
+	if !ok {
+		sub, ok = p.channelOf(g, holder)
+	}
 	if !ok {
 		if sub, ok = p.eventTargetOf(holder); !ok {
 			return nil
@@ -77,6 +85,9 @@ func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	off := "off"
 	if sub.dom {
 		off = "removeEventListener"
+	}
+	if sub.channel {
+		off = "unsubscribe"
 	}
 	name := p.shortName(sub.target)
 	if strings.Contains(name, "<symbol") {
@@ -120,6 +131,54 @@ func (p *Pass) emitterOf(holder heapsnap.Node) (subscription, bool) {
 		}
 	}
 	return subscription{}, false
+}
+
+// compositeSignals is about signals of AbortSignal.any: as long as they have a
+// listener and a source that lives, lib/internal/abort_controller.js keeps them
+// in gcPersistentSignals (Node 20 to 26).
+func (p *Pass) compositeSignals(g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	if !p.referenceNameIs(holder, "gcPersistentSignals") || len(g.Entries) < 2 {
+		return nil
+	}
+	c := &claim{
+		specific: mechanism,
+		title:    "listeners are added to signals of AbortSignal.any and never removed",
+		holder:   Object{Class: p.class(holder), ID: p.s.ID(holder), Name: "Node's list of signals of AbortSignal.any with listeners"},
+		node:     holder,
+		entries:  p.count(g.Entries),
+		unit:     "signals",
+		identity: []string{"AbortSignal.any"},
+		survivor: g.Entries[len(g.Entries)*3/4],
+		fix: "Remove the listener when the work is done (removeEventListener, or { once: true } and abort the signal of the work itself): " +
+			"a signal of AbortSignal.any with a listener lives as long as the signals that it was made of.",
+	}
+	for _, pl := range p.hanging(g.Entries) {
+		if p.s.Type(pl.node) == heapsnap.Closure {
+			c.where = append(c.where, p.registration(pl, subscription{target: pl.node, dom: true})...)
+		}
+	}
+	const most = 4
+	c.where = compactLocations(c.where)
+	c.where = c.where[:min(len(c.where), most)]
+	if len(c.where) == 0 {
+		return nil
+	}
+	c.identity = append(c.identity, shortScript(c.where[0].File), c.where[0].Function)
+	return c
+}
+
+// channelOf recognises a channel of node:diagnostics_channel, which has its
+// listeners in _subscribers and makes that array anew for each
+// (lib/diagnostics_channel.js, Node 18 to 26).
+func (p *Pass) channelOf(g *diff.GrowthSite, holder heapsnap.Node) (subscription, bool) {
+	if holder != g.Holder || g.Label != "_subscribers" || p.s.Type(holder) != heapsnap.Object {
+		return subscription{}, false
+	}
+	subscribers := p.s.Property(holder, "_subscribers")
+	if subscribers == heapsnap.NoNode || p.s.RawName(subscribers) != "Array" {
+		return subscription{}, false
+	}
+	return subscription{target: holder, event: p.textOf(holder, "name"), channel: true}, true
 }
 
 // eventTargetOf recognises an EventTarget's list. lib/internal/event_target.js:
@@ -173,6 +232,14 @@ func (p *Pass) eventTargetOf(holder heapsnap.Node) (subscription, bool) {
 // listenersOf returns the surviving listeners of a subscription.
 func (p *Pass) listenersOf(g *diff.GrowthSite, holder heapsnap.Node, sub subscription) []heapsnap.Node {
 	var all []heapsnap.Node
+	if sub.channel {
+		for e := range p.s.Edges(p.s.Property(sub.target, "_subscribers")) {
+			if to := p.s.To(e); p.s.EdgeType(e) == heapsnap.ElementEdge && p.d.Cohort(to) > 0 {
+				all = append(all, to)
+			}
+		}
+		return all
+	}
 	if !sub.dom {
 		if holder == g.Holder && !g.Swelling {
 			return g.Entries
@@ -203,6 +270,9 @@ func (p *Pass) registration(pl place, sub subscription) []Location {
 	methods := []string{"on", "addListener", "once", "prependListener", "prependOnceListener"}
 	if sub.dom {
 		methods = []string{"addEventListener"}
+	}
+	if sub.channel {
+		methods = []string{"subscribe"}
 	}
 	scripts := p.scripts(sub.target, nil)
 	scripts = append([]string{pl.File}, slices.DeleteFunc(scripts, func(s string) bool { return s == pl.File })...)
