@@ -40,10 +40,12 @@ type Rule struct {
 // Rules returns all rules, by name.
 func Rules() []Rule {
 	rules := []Rule{
+		asyncContextRule,
 		bufferRule,
 		cacheRule,
 		childProcessRule,
 		closureRule,
+		codeRule,
 		errorRule,
 		globalRule,
 		growthRule,
@@ -55,6 +57,7 @@ func Rules() []Rule {
 		stringRule,
 		symbolRule,
 		timerRule,
+		weakRule,
 		workerRule,
 	}
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })

@@ -193,6 +193,16 @@ var explained = []explanation{
 		"/app/count.js:2:57 in count: const all = Symbol.for('visits of all'), key = Symbol.for(`visits of ${user}`);", []int{35, 35, 35}, "symbols",
 		`visits of 104`,
 		`(GC roots) | [x] (Strong roots) | public_symbol_table[x] symbol`},
+	{"code", "code", `functions and scripts that are compiled at run time are kept in Array "filters" in filters.js`, `Array "filters" in filters.js`,
+		"/app/filters.js:5:3 in filter: filters.push(test);", []int{35, 35, 35}, "compiled functions and scripts", "",
+		`(GC roots) | [x] function filter | variable "filters" Array | [x] function anonymous`},
+	{"async-context", "async-context", `the store of AsyncLocalStorage "traces" in worker.js.spans only grows`, `the store of AsyncLocalStorage "traces" in worker.js.spans`,
+		"/app/worker.js:4:21 in trace: traces.getStore().spans.push(new Span(name));", []int{35, 35, 35}, "entries", "",
+		`(GC roots) | [x] Promise | .<symbol kResourceStore> Object | .spans Array | [x] Span`},
+	{"weak", "weak", `what is given to FinalizationRegistry "registry" in files.js keeps the registered objects alive`, `FinalizationRegistry "registry" in files.js`,
+		"/app/files.js:5:12 in open: registry.register(file, () => file.close());", []int{35, 35, 35}, "registrations",
+		`105 of 105 held values lead to their own target`,
+		`(GC roots) | [x] function open | variable "registry" FinalizationRegistry | cells function (anonymous)`},
 	{"growth", "growth", `AuditRecord .first of AuditTrail "trail" in audit.js keeps more and more`, `AuditRecord .first of AuditTrail "trail" in audit.js`,
 		"/app/audit.js:7:15 in append: this.last.next = record;", []int{40, 40, 40}, "objects",
 		"",
@@ -235,7 +245,7 @@ func TestRun(t *testing.T) {
 }
 
 // sourceOnly are rules whose objects have no place of their own.
-var sourceOnly = []string{"growth", "module", "symbol"}
+var sourceOnly = []string{"code", "growth", "module", "symbol"}
 
 // Without sources there is the line that the heap itself knows: the function's,
 // or the constructor's of what is kept.
