@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test conformance realworld suspects-table nodes fmt-check vet lint recording clean
+.PHONY: build test docs conformance realworld suspects-table nodes fmt-check vet lint recording clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -38,6 +38,10 @@ realworld: nodes
 	@rm -f .cache/realworld/table.txt
 	@HEAPSNAP_REALWORLD=$(ONLY) go test -count=1 -timeout 3h -run TestRealworld ./fixtures; status=$$?; \
 	cat .cache/realworld/table.txt && exit $$status
+
+# docs/rules.md, from the rules in leak/.
+docs:
+	go test -count=1 ./docs -run TestRulesAreCurrent -update
 
 # What a lone snapshot names against what a whole check does, for every program in fixtures and every Node line.
 suspects-table: nodes

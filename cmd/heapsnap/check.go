@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -169,7 +170,7 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 	for _, c := range series.Captures {
 		paths = append(paths, c.Path)
 	}
-	if r == nil || len(r.Captures) != len(paths) { // or it has been judged
+	if r == nil || len(r.Captures) != len(paths) || lacksText(r) { // or it has been judged
 		if r, err = check.Judge(ctx, paths, j); err != nil {
 			return nil, err
 		}
@@ -187,6 +188,12 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 		}
 	}
 	return r, nil
+}
+
+// lacksText reports whether a finding has no line of source: the texts of
+// scripts that no file has come with the end of the run.
+func lacksText(r *report.Report) bool {
+	return slices.ContainsFunc(r.Findings, func(f report.Finding) bool { return f.Location == nil || f.Location.Code == "" })
 }
 
 // createCompressed makes a file that only its owner reads, compressed by zstd.

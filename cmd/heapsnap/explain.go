@@ -106,8 +106,13 @@ func (a *app) explain(title, cause, sign, fix, bad, before, after string, links 
 		if text = strings.Trim(text, "\n"); text == "" {
 			return nil
 		}
-		return strings.Split(text, "\n")
+		var lines []string
+		for _, line := range strings.Split(text, "\n") {
+			lines = append(lines, foldComment(line, width-2)...)
+		}
+		return lines
 	}
+
 	part("Why it happens", report.Wrap(cause, width-2))
 	part("How it shows", report.Wrap(sign, width-2))
 	part("What to do", report.Wrap(fix, width-2))
@@ -116,4 +121,19 @@ func (a *app) explain(title, cause, sign, fix, bad, before, after string, links 
 	part("More", links)
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
+}
+
+// foldComment moves the comment behind a line that is too long closer, or to a
+// line above.
+func foldComment(line string, width int) []string {
+	at := strings.LastIndex(line, " // ")
+	if len(line) <= width || at < 0 || strings.TrimSpace(line[:at]) == "" {
+		return []string{line}
+	}
+	code, comment := strings.TrimRight(line[:at], " "), strings.TrimLeft(line[at:], " ")
+	if short := code + "  " + comment; len(short) <= width {
+		return []string{short}
+	}
+	indent := code[:len(code)-len(strings.TrimLeft(code, " "))]
+	return []string{indent + comment, code}
 }
