@@ -120,7 +120,7 @@ func comparable(paths []string) (warnings []string, err error) {
 		}
 		switch {
 		case m.PID != first.PID || m.ThreadID != first.ThreadID || m.Script != first.Script:
-			return nil, fmt.Errorf("%s is of process %d (%s), %s of process %d (%s): %w: all must be of one process",
+			return nil, fmt.Errorf("%s is of process %d (%s), %s of process %d (%s): %w: all must be of one process (heapsnap diff --across compares two)",
 				firstPath, first.PID, first.Script, path, m.PID, m.Script, ErrNotComparable)
 		case m.Mode != first.Mode:
 			return nil, fmt.Errorf("%s was captured %s, %s %s: %w: capture both in the same way",

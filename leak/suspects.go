@@ -219,3 +219,21 @@ func (p *Pass) partOf(n heapsnap.Node, e heapsnap.Edge) bool {
 	}
 	return true
 }
+
+// Across explains what last has more of than first, a capture of another
+// process; see [diff.Across].
+func Across(ctx context.Context, first, last *heapsnap.Snapshot, opts Options) (*diff.Diff, []Finding, error) {
+	look := newPass(diff.Nothing(last), opts)
+	d, err := diff.Across(ctx, first, last, look.ofTheRuntime)
+	if err != nil {
+		return nil, nil, err
+	}
+	findings, err := Run(ctx, d, opts)
+	for i := range findings {
+		f := &findings[i]
+		f.Evidence = slices.DeleteFunc(f.Evidence, func(e string) bool {
+			return strings.Contains(e, "capture") || strings.Contains(e, "round") || strings.Contains(e, "there before")
+		})
+	}
+	return d, findings, err
+}

@@ -4,11 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"heapsnap/check"
+	"heapsnap/report"
 )
 
 func newDiff(a *app) *cobra.Command {
 	o := &output{app: a}
-	classes := false
+	classes, across := false, false
 	cmd := &cobra.Command{
 		Use:   "diff FIRST SECOND [MORE...]",
 		Short: "What grew between snapshots of one process, and who holds it",
@@ -30,7 +31,17 @@ that took a snapshot ends.`,
 			}
 			line := a.progress()
 			defer line.clear()
-			r, err := check.Judge(cmd.Context(), args, check.JudgeOptions{Progress: line.judging, Classes: classes || len(args) == 2, Salvage: a.salvage})
+			j := check.JudgeOptions{Progress: line.judging, Classes: classes || len(args) == 2, Salvage: a.salvage}
+			var r *report.Report
+			var err error
+			switch {
+			case !across:
+				r, err = check.Judge(cmd.Context(), args, j)
+			case len(args) != 2:
+				return usagef("diff --across: %d snapshots: it compares two", len(args))
+			default:
+				r, err = check.Across(cmd.Context(), args[0], args[1], j)
+			}
 			if err != nil {
 				return err
 			}
@@ -41,6 +52,7 @@ that took a snapshot ends.`,
 	}
 	o.flags(cmd)
 	a.salvageFlag(cmd)
+	cmd.Flags().BoolVar(&across, "across", false, "the two snapshots are of different processes, builds or machines: compare by the ways to objects, not by their ids")
 	cmd.Flags().BoolVar(&classes, "classes", false, "also the classes that changed, first against last, as DevTools compares (always so with two snapshots)")
 	return cmd
 }
