@@ -1,7 +1,7 @@
 // What a recording costs the program that is recorded: two equal services with equal load run side by side, and one
 // of them is recorded, then the other.
 //
-//	node internal/loopcost/cost.mjs bin/heapsnap [node] [seconds]
+//	node internal/loopcost/cost.mjs bin/heapsnap [node] [seconds] [further flags of heapsnap loop]
 //
 // Both share the machine's load, so it is the ratio of the two that tells; CPU time per request tells the same on a
 // machine whose cores are busy with other work.
@@ -77,7 +77,7 @@ async function measure(services, seconds, recorded) {
   const start = recorded ? rss(recorded.server.pid) : 0;
   const watch = setInterval(() => { if (recorded) peak = Math.max(peak, rss(recorded.server.pid)); }, 200);
   if (recorded) {
-    const tool = spawn(heapsnap, ['loop', '--quiet', '--pid', String(recorded.server.pid), '--duration', `${seconds}s`], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const tool = spawn(heapsnap, ['loop', '--quiet', '--pid', String(recorded.server.pid), '--duration', `${seconds}s`, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
     await Promise.race([once(tool, 'exit'), sleep(seconds * 1000)]);
     if (tool.exitCode === null) once(tool, 'exit').catch(() => {});
     recorded.tool = tool;
@@ -117,7 +117,7 @@ async function main() {
   }
 }
 
-const [, , heapsnap, node = process.execPath, secondsText = '60'] = process.argv;
+const [, , heapsnap, node = process.execPath, secondsText = '60', ...flags] = process.argv;
 const seconds = Number(secondsText);
 if (heapsnap === 'serve') serve();
 else if (heapsnap === 'load') load(Number(node));
