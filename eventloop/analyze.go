@@ -125,6 +125,7 @@ type claimKey struct {
 }
 
 type claimTime struct {
+	queue  bool // of microtasks or ticks
 	us     int64
 	lines  map[Site]int64
 	detail map[string]int64
@@ -431,10 +432,15 @@ func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
 		key := stackKey{s.profile, s.node}
 		leaves[key] += t
 		for _, p := range a.explain(l, key) {
+			if p.cause == &nativeCause && last != nil && last.queue {
+				last.us += int64(p.share * float64(t)) // the queue's own work
+				continue
+			}
 			k := claimKey{p.cause, p.site.Function, p.site.File}
 			c := b.claims[k]
 			if c == nil {
 				c = &claimTime{lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}}
+				c.queue = p.cause == &microtaskCause || p.cause == &nextTickCause || p.cause == &serialAwaitCause
 				b.claims[k] = c
 			}
 			share := int64(p.share * float64(t))
@@ -462,13 +468,54 @@ func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
 // thing to tell; below, they are a cost of what makes the garbage.
 const gcDominates = 0.5
 
+// gcTells is the same where what makes the garbage does nothing else of note.
+const gcTells = 0.2
+
+// allocates reports whether most of the garbage is made by a line of plain
+// JavaScript that makes objects: then it is that which takes the time, too.
+func (a *analysis) allocates(b *Block, by map[*claimTime]int64) bool {
+	var maker *claimTime
+	for c, t := range by {
+		if maker == nil || t > by[maker] {
+			maker = c
+		}
+	}
+	for k, c := range b.claims {
+		if c != maker || k.cause != &cpuCause {
+			continue
+		}
+		site := heaviestBy(c.lines, bySite)
+		for script, src := range a.src.parsed {
+			if src == nil || scriptPath(script) != site.File {
+				continue
+			}
+			from, to := src.onLine(site.Line)
+			for i := from; i < to; i++ {
+				switch t := src.at(i); {
+				case t == "new", t == "...":
+					return true
+				case t == "{" && (src.at(i-1) == "(" || src.at(i-1) == "=" || src.at(i-1) == "return" || src.at(i-1) == ","):
+					return true
+				case src.at(i-1) == "." && src.at(i+1) == "(" && (t == "push" || t == "split" || t == "map" || t == "concat" || t == "slice"):
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // settleGC gives the collections' time to who made the garbage, or makes them
 // the cause.
 func (a *analysis) settleGC(b *Block, gc int64, by map[*claimTime]int64) {
 	if gc == 0 {
 		return
 	}
-	if float64(gc) < gcDominates*float64(b.total) {
+	limit := gcDominates
+	if a.allocates(b, by) {
+		limit = gcTells
+	}
+	if float64(gc) < limit*float64(b.total) {
 		for c, t := range by {
 			c.us += t
 		}
@@ -727,11 +774,14 @@ func (a *analysis) findFindings() {
 		f.Stack = a.stackOf(a.main, f.leaf)
 		f.Details = heaviestFirst(f.detailUs)
 		f.Requests = mostFrequent(requests[k])
-		a.describe(f)
 		a.Findings = append(a.Findings, *f)
 	}
+	a.foldAllocation()
+	for i := range a.Findings {
+		a.describe(&a.Findings[i])
+	}
 	slices.SortFunc(a.Findings, func(x, y Finding) int {
-		return cmp.Or(cmp.Compare(y.Total, x.Total), bySite(x.Site, y.Site), cmp.Compare(x.Cause.Name, y.Cause.Name))
+		return cmp.Or(order(x.Cause == &nativeCause, y.Cause == &nativeCause), cmp.Compare(y.Total, x.Total), bySite(x.Site, y.Site), cmp.Compare(x.Cause.Name, y.Cause.Name))
 	})
 	// What is a small part of every block is in the table of causes, and so is time
 	// that nobody can do anything about.
@@ -757,6 +807,39 @@ func (a *analysis) findFindings() {
 			a.Findings = append(a.Findings, f)
 		}
 	}
+}
+
+// foldAllocation makes one finding of a function whose garbage is the first cause
+// of some blocks while making it is that of others.
+func (a *analysis) foldAllocation() {
+	for i := range a.Findings {
+		gc := &a.Findings[i]
+		if gc.Cause != &gcCause || gc.Count == 0 {
+			continue
+		}
+		for k := range a.Findings {
+			cpu := &a.Findings[k]
+			if cpu.Cause == &cpuCause && cpu.Site.Function == gc.Site.Function && cpu.Site.File == gc.Site.File && 4*gc.Total > cpu.Total+gc.Total {
+				gc.Total += cpu.Total
+				gc.Count += cpu.Count
+				gc.Share += cpu.Share
+				gc.Worst = max(gc.Worst, cpu.Worst)
+				a.Findings = slices.Delete(a.Findings, k, k+1)
+				return
+			}
+		}
+	}
+}
+
+// order puts what is true behind what is not.
+func order(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return 1
+	}
+	return -1
 }
 
 // worthTelling is the share of the blocks' time from which on a cause is told
@@ -794,8 +877,13 @@ func mostFrequent(m map[string]int) []string {
 // code is the text of a site's line.
 func (a *analysis) code(s Site) string {
 	const tooLong = 400 // a minified line helps nobody
-	for url, src := range a.src.parsed {
-		if src != nil && scriptPath(url) == s.File {
+	for script := range a.rec.Sources {
+		if scriptPath(script) == s.File {
+			a.src.of(script) // now it is in parsed
+		}
+	}
+	for script, src := range a.src.parsed {
+		if src != nil && scriptPath(script) == s.File {
 			if text := src.line(s.Line); len(text) <= tooLong {
 				return text
 			}
@@ -819,6 +907,9 @@ func (a *analysis) describe(f *Finding) {
 	if f.Count > 1 {
 		slices.Sort(f.perBlock)
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%d blocks, %s in the median and %s at worst", f.Count, round(f.perBlock[len(f.perBlock)/2]), round(f.Worst)))
+	}
+	if f.Count == 1 {
+		f.Evidence = append(f.Evidence, "one block of "+round(f.Worst))
 	}
 	if f.Share < 0.95 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f %% of the time of all blocks", 100*f.Share))

@@ -38,18 +38,20 @@ func writeCPUProfile(w io.Writer, r *Recording) error {
 }
 
 // merged makes one profile of several that follow one another. What lies
-// between them is given to the root.
+// between them was not seen, and is shown as idle.
 func merged(profiles []*Profile) *Profile {
 	if len(profiles) == 1 {
 		return profiles[0]
 	}
 	root := ProfileNode{ID: 1, CallFrame: CallFrame{FunctionName: "(root)", ScriptID: "0", LineNumber: -1, ColumnNumber: -1}}
-	out := &Profile{Nodes: []ProfileNode{root}}
+	root.Children = []int{2}
+	idle := ProfileNode{ID: 2, CallFrame: CallFrame{FunctionName: idleName, ScriptID: "0", LineNumber: -1, ColumnNumber: -1}}
+	out := &Profile{Nodes: []ProfileNode{root, idle}}
 	type step struct {
 		parent int
 		frame  CallFrame
 	}
-	at := map[step]int{}
+	at := map[step]int{{0, idle.CallFrame}: 1}
 	for i, p := range profiles {
 		t := newCallTree(p)
 		to := make([]int, len(t.nodes)) // index in p -> index in out
@@ -82,7 +84,7 @@ func merged(profiles []*Profile) *Profile {
 		if i == 0 {
 			out.StartTime = p.StartTime
 		} else {
-			out.Samples = append(out.Samples, 1)
+			out.Samples = append(out.Samples, idle.ID)
 			out.TimeDeltas = append(out.TimeDeltas, max(0, profiles[i-1].EndTime-last(out)))
 		}
 		for k, id := range p.Samples {

@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 	probeLease      = 15 // ticks of probePace without a reader; a blocked loop does not tick
 )
 
-var startProbe = cdp.Builtins(fmt.Sprintf(`
+var startProbe = inTurn(fmt.Sprintf(`
 	const K = %s, perf = m('perf_hooks'), timers = m('timers'), fs = m('fs'), proc = m('process');
 	if (globalThis[K]) globalThis[K].stop();
 	const us = () => { const t = proc.hrtime(); return t[0] * 1e6 + Math.round(t[1] / 1e3); };
@@ -107,7 +108,7 @@ type facts struct {
 	} `json:"sched"`
 }
 
-var factsExpression = cdp.Builtins(`
+var factsExpression = inTurn(`
 	const fs = m('fs'), os = m('os'), p = m('process'), v8 = m('v8');
 	const quiet = (f, otherwise) => { try { return f(); } catch { return otherwise; } };
 	const t = p.hrtime(), u = p.memoryUsage();
@@ -130,22 +131,59 @@ var factsExpression = cdp.Builtins(`
 		memory: { at: t[0] * 1e6 + Math.round(t[1] / 1e3), rss: u.rss, heapUsed: u.heapUsed, external: u.external, heapLimit: v8.getHeapStatistics().heap_size_limit },
 	};`)
 
+// bareFacts is what can be asked of a loop that does not turn.
+const bareFacts = `(() => {
+	const t = process.hrtime(), us = t[0] * 1e6 + Math.round(t[1] / 1e3);
+	return { now: us, done: us, pid: process.pid, tid: 0, script: process.argv[1] || '', nodeVersion: process.version, memory: { at: us } };
+})()`
+
+// turnPatience is how long the loop may take for a turn before it is asked only
+// what can be asked at any time.
+const turnPatience = 5 * time.Second
+
+var errNoTurn = errors.New("the event loop did not turn for 5 s")
+
+// inTurn makes an expression of a function body that runs in a turn of the event
+// loop. An expression may also interrupt the program, even inside a regular
+// expression; but what loads modules or makes native objects there ends a Node
+// 18 with a segmentation fault.
+func inTurn(body string) string {
+	return cdp.Builtins(`const turns = m('timers');
+	return new Promise((done, fail) => turns.setImmediate(() => { try { done((() => {` + body + `
+	})()); } catch (e) { fail(e); } }));`)
+}
+
+// turn runs an expression of inTurn. If the loop does not turn in time it will
+// run later all the same.
+func turn(ctx context.Context, s *cdp.Session, expr string, into any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, turnPatience, errNoTurn)
+	defer cancel()
+	return s.Await(ctx, expr, into)
+}
+
+// ask returns the facts of a thread; the bare ones, with errNoTurn, if its loop
+// does not turn.
 func ask(ctx context.Context, s *cdp.Session) (facts, error) {
 	var f facts
-	err := s.Evaluate(ctx, factsExpression, &f)
+	err := turn(ctx, s, factsExpression, &f)
+	if errors.Is(err, errNoTurn) {
+		if bare := s.EvaluateBare(ctx, bareFacts, &f); bare != nil {
+			return f, bare
+		}
+	}
 	return f, err
 }
 
 // hookTime is how long the hook stays; it also ends by itself after hookLease.
 const (
-	hookTime  = time.Second
+	hookTime  = 2 * time.Second
 	hookLease = 5 * time.Second
 	hookKey   = "Symbol.for('heapsnap.loop.pool')"
 )
 
 // startHook counts the places that give jobs to the thread pool, by the types
 // of async_hooks (Node 18 to 26).
-var startHook = cdp.Builtins(fmt.Sprintf(`
+var startHook = inTurn(fmt.Sprintf(`
 	const K = %s, hooks = m('async_hooks'), timers = m('timers'), proc = m('process');
 	if (globalThis[K]) globalThis[K].stop();
 	const jobs = /^(PBKDF2|SCRYPT|HKDF|RANDOMBYTES|RANDOMPRIME|CHECKPRIME|KEYPAIRGEN|KEYGEN|SIGN|VERIFY|CIPHER|DERIVEBITS|HASH|ARGON2|ZLIB|FSREQ|FILEHANDLE|GETADDRINFO|GETNAMEINFO)/;

@@ -84,7 +84,7 @@ func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recor
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	if !o.NoVitals {
+	if !r.NoVitals {
 		if err := r.vitals(ctx); err != nil {
 			return nil, err
 		}
@@ -103,6 +103,16 @@ func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recor
 	}
 	if err := r.profile(ctx, r.Profile); err != nil {
 		return nil, err
+	}
+	if !o.KeepOptimized && !r.clear { // the short one may have been idle
+		if err := r.unclear(ctx); err != nil {
+			return nil, err
+		}
+		if r.clear {
+			if err := r.profile(ctx, r.Profile); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := r.finish(ctx); err != nil {
 		return nil, err
@@ -140,7 +150,11 @@ func (r *recorder) warn(format string, args ...any) {
 func (r *recorder) begin(ctx context.Context) error {
 	r.Progress("connecting", 0, 0)
 	f, err := ask(ctx, r.main)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoTurn):
+		r.warn("%v, so nothing is measured inside the program: only the profile tells", err)
+		r.NoVitals = true
+	case err != nil:
 		return err
 	}
 	r.rec.Target = Process{PID: f.PID, Script: f.Script, NodeVersion: f.NodeVersion, Cores: f.Cores, PoolSize: f.PoolSize}
@@ -165,6 +179,9 @@ func (r *recorder) begin(ctx context.Context) error {
 		patience, cancel := context.WithTimeout(ctx, cleanupPatience)
 		f, err := ask(patience, w)
 		cancel()
+		if errors.Is(err, errNoTurn) || err != nil && ctx.Err() == nil && patience.Err() != nil {
+			err = nil // it works, and so is worth a profile
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -191,18 +208,22 @@ func (r *recorder) begin(ctx context.Context) error {
 // vitals is the first phase.
 func (r *recorder) vitals(ctx context.Context) error {
 	before, err := ask(ctx, r.main)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoTurn) {
 		return err
 	}
 	for _, t := range r.threads {
-		if err := t.s.Evaluate(ctx, startProbe, nil); err != nil {
-			if t.s == r.main || ctx.Err() != nil {
-				return fmt.Errorf("vitals: %w", err)
-			}
+		t.probed = true // if it fails it may be there all the same
+		err := turn(ctx, t.s, startProbe, nil)
+		switch {
+		case err == nil:
+		case errors.Is(err, errNoTurn):
+			r.warn("thread %d: no vitals: %v", t.rec.ID, err)
+		case t.s == r.main || ctx.Err() != nil:
+			return fmt.Errorf("vitals: %w", err)
+		default:
 			r.warn("worker %d: no vitals: %v", t.rec.ID, err)
-			continue
+			t.probed = false
 		}
-		t.probed = true
 	}
 	err = r.wait(ctx, "vitals", r.Vitals, func() error {
 		for _, t := range r.threads {
@@ -224,7 +245,7 @@ func (r *recorder) vitals(ctx context.Context) error {
 		}
 	}
 	after, err := ask(ctx, r.main)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoTurn) {
 		return err
 	}
 	r.rec.Active = after.Resources
@@ -254,7 +275,9 @@ func (r *recorder) read(ctx context.Context, t *thread, last bool) error {
 		return nil
 	}
 	if got == nil {
-		r.warn("thread %d: the measuring ended by itself, as nobody read it for too long", t.rec.ID)
+		if t.rec.Vitals.Duration > 0 {
+			r.warn("thread %d: the measuring ended by itself, as nobody read it for too long", t.rec.ID)
+		}
 		t.probed = false
 		return nil
 	}
@@ -328,10 +351,10 @@ func (r *recorder) submitters(ctx context.Context) error {
 	if late == 0 || 2*late < len(r.rec.Probes) || r.threads[0].rec.Vitals.Utilization > idleLoop || r.over() {
 		return nil
 	}
-	if err := r.main.Evaluate(ctx, startHook, nil); err != nil {
+	r.hooked = true // if it fails it may be there all the same
+	if err := turn(ctx, r.main, startHook, nil); err != nil && !errors.Is(err, errNoTurn) {
 		return fmt.Errorf("thread pool: %w", err)
 	}
-	r.hooked = true
 	if err := r.wait(ctx, "thread pool", hookTime, func() error { return nil }); err != nil {
 		return err
 	}
@@ -503,8 +526,10 @@ func (r *recorder) finish(ctx context.Context) error {
 		r.rec.Threads = append(r.rec.Threads, t.rec)
 	}
 	r.sift.into(r.rec)
-	if f, err := ask(ctx, r.main); err == nil {
-		r.rec.Memory = append(r.rec.Memory, f.Memory)
+	if !r.rec.Ended { // its loop will not turn any more
+		if f, err := ask(ctx, r.main); err == nil {
+			r.rec.Memory = append(r.rec.Memory, f.Memory)
+		}
 	}
 	for _, t := range r.rec.Threads {
 		for _, p := range t.Profiles {

@@ -3,6 +3,7 @@ package eventloop
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -110,11 +111,34 @@ func (a *analysis) starved() bool {
 	return wait > 2*run
 }
 
+// cost estimates how long a submitter's jobs keep the pool: those of crypto are
+// traced; of others only the order of magnitude matters.
+func (a *analysis) cost(s Submitter) int64 {
+	each := int64(1000)
+	switch {
+	case strings.HasPrefix(s.Type, "FS"), strings.HasPrefix(s.Type, "FILEHANDLE"):
+	case strings.HasPrefix(s.Type, "GETADDRINFO"), strings.HasPrefix(s.Type, "GETNAMEINFO"):
+		each = 20_000
+	case strings.HasPrefix(s.Type, "ZLIB"):
+		each = 5000
+	default:
+		var sum, n int64
+		for _, j := range a.rec.Pool {
+			if j.Name == "crypto" {
+				sum += j.Run
+				n++
+			}
+		}
+		each = max(each, sum/max(1, n))
+	}
+	return int64(s.Count) * each
+}
+
 // submitter is the program's function that gives the pool its jobs.
 func (a *analysis) submitter(f *Finding) {
 	best := -1
 	for i, s := range a.rec.Submitters {
-		if len(s.Stack) > 0 && (best < 0 || s.Count > a.rec.Submitters[best].Count) {
+		if len(s.Stack) > 0 && (best < 0 || a.cost(s) > a.cost(a.rec.Submitters[best])) {
 			best = i
 		}
 	}

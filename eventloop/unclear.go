@@ -7,7 +7,10 @@ import "slices"
 // profile names the caller only: its hot line is a call of another function of
 // the program, or it is seen to call what its source does not.
 func unclear(p *Profile, src *sources) bool {
-	const noticeable = 0.15
+	const (
+		noticeable = 0.15
+		atLeast    = 50_000 // us: a program that is idle hides nothing
+	)
 	t := newCallTree(p)
 	time := map[int]int64{}
 	var busy int64
@@ -42,7 +45,7 @@ func unclear(p *Profile, src *sources) bool {
 			hidden += us
 		}
 	}
-	return float64(hidden) > noticeable*float64(busy)
+	return hidden > atLeast && float64(hidden) > noticeable*float64(busy)
 }
 
 // callsOwn reports whether a function that is written in the script is called
