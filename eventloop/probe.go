@@ -137,9 +137,9 @@ const bareFacts = `(() => {
 	return { now: us, done: us, pid: process.pid, tid: 0, script: process.argv[1] || '', nodeVersion: process.version, memory: { at: us } };
 })()`
 
-// turnPatience is how long the loop may take for a turn before it is asked only
+// askPatience is how long the loop may take for a turn before it is asked only
 // what can be asked at any time.
-const turnPatience = 5 * time.Second
+const askPatience = 5 * time.Second
 
 var errNoTurn = errors.New("the event loop did not turn for 5 s")
 
@@ -156,7 +156,7 @@ func inTurn(body string) string {
 // turn runs an expression of inTurn. If the loop does not turn in time it will
 // run later all the same.
 func turn(ctx context.Context, s *cdp.Session, expr string, into any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, turnPatience, errNoTurn)
+	ctx, cancel := context.WithTimeoutCause(ctx, askPatience, errNoTurn)
 	defer cancel()
 	return s.Await(ctx, expr, into)
 }
