@@ -167,6 +167,11 @@ func explainWeakValue(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim 
 	if table == heapsnap.NoNode || p.d.Cohort(key) > 0 {
 		return nil
 	}
+	for _, st := range p.holdersOf(holder) { // what a variable or property keeps too would stay without the WeakMap
+		if t := p.s.EdgeType(st.Edge); (t == heapsnap.ContextEdge || t == heapsnap.PropertyEdge) && p.d.Cohort(st.From) == 0 {
+			return nil
+		}
+	}
 	c, _ := p.collection(g, holder)
 	if c == nil {
 		return nil
