@@ -39,17 +39,15 @@ realworld: nodes
 	@HEAPSNAP_REALWORLD=$(ONLY) go test -count=1 -timeout 3h -run TestRealworld ./fixtures; status=$$?; \
 	cat .cache/realworld/table.txt && exit $$status
 
-<<<<<<< HEAD
 # docs/rules.md, from the rules in leak/.
 docs:
 	go test -count=1 ./docs -run TestRulesAreCurrent -update
-=======
+
 # Every program in fixtures on every Node line, leaking and repaired: rule and line of the first finding, as a table.
 matrix: nodes
 	@rm -f .cache/fixtures/matrix.txt
 	@HEAPSNAP_ALL=1 go test -count=1 -timeout 2h -run TestHeapsnapKnowsWhatLeaks ./fixtures >/dev/null; status=$$?; \
 	cat .cache/fixtures/matrix.txt && exit $$status
->>>>>>> c72efdb (make matrix: every program on every line, as a table; make test takes them in turn)
 
 # What a lone snapshot names against what a whole check does, for every program in fixtures and every Node line.
 suspects-table: nodes
