@@ -1,0 +1,149 @@
+package eventloop
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"heapsnap/cdp"
+	"heapsnap/fixtures"
+	"heapsnap/internal/nodes"
+)
+
+// programs writes the programs of fixtures/loop to a folder.
+func programs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, fixtures.LoopFiles()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func launch(t *testing.T, node nodes.Node, path string) *cdp.Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	l, err := cdp.Launch(ctx, cdp.LaunchOptions{Argv: []string{node.Path, path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := cdp.Dial(ctx, l.Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if err := s.Await(ctx, "new Promise((done) => setTimeout(() => setImmediate(done), 500))", nil); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// nothingLeft fails where the target still carries something of a recording.
+func nothingLeft(t *testing.T, s *cdp.Session) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	other, err := cdp.Dial(ctx, s.Target())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var symbols []string
+	if err := other.Evaluate(ctx, "Object.getOwnPropertySymbols(globalThis).map(String).filter((s) => s.includes('heapsnap'))", &symbols); err != nil || len(symbols) > 0 {
+		t.Errorf("left in the target: %v, %v", symbols, err)
+	}
+	trace, err := other.StartTrace(ctx, []string{"node.environment"}, func([]cdp.TraceEvent) {})
+	if err != nil {
+		t.Errorf("the trace still runs: %v", err)
+		return
+	}
+	if err := trace.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	var refused *cdp.CommandError
+	if _, err := s.StopProfile(ctx); !errors.As(err, &refused) {
+		t.Errorf("the profiler still runs: StopProfile = %v, want it refused", err)
+	}
+}
+
+func TestLiveRecordingFindsTheLineAndLeavesNothing(t *testing.T) {
+	dir := programs(t)
+	for _, node := range nodes.All(t) {
+		t.Run(node.String(), func(t *testing.T) {
+			// A regular expression is interrupted by whatever is asked of the program.
+			s := launch(t, node, dir+"/loop/regexp/blocked.js")
+			r, err := Record(t.Context(), s, RecordOptions{Vitals: 1500 * time.Millisecond, Profile: 3 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			nothingLeft(t, s)
+			if !r.Traced || r.Main().Turns == 0 || len(r.Main().Profiles) == 0 || r.Main().Vitals.Samples == 0 || len(r.Memory) != 2 || len(r.Sources) == 0 {
+				t.Errorf("the recording lacks something: traced %v, %d turns, %d profiles, %d delays, %d sources, warnings %v",
+					r.Traced, r.Main().Turns, len(r.Main().Profiles), r.Main().Vitals.Samples, len(r.Sources), r.Warnings)
+			}
+			// With a low threshold, whatever the machine is doing there is a block.
+			a := Analyze(r, Options{Threshold: 10 * time.Millisecond})
+			if len(a.Findings) == 0 || a.Findings[0].Cause.Name != "regexp" || a.Findings[0].Site.Function != "check" {
+				t.Errorf("verdict %s, findings %+v, want regexp in check", a.Verdict, a.Findings)
+			}
+		})
+	}
+}
+
+func TestLiveInterruptedRecordingLeavesNothing(t *testing.T) {
+	dir := programs(t)
+	lines := nodes.All(t)
+	for _, node := range []nodes.Node{lines[0], lines[len(lines)-1]} {
+		for _, phase := range []string{"vitals", "profile"} {
+			t.Run(node.String()+"/"+phase, func(t *testing.T) {
+				s := launch(t, node, dir+"/loop/healthy/api/clean.js")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				stop := errors.New("interrupted")
+				o := RecordOptions{Vitals: 2 * time.Second, Profile: 20 * time.Second}
+				o.Progress = func(now string, passed, _ time.Duration) {
+					if now == phase && passed > time.Second {
+						cancel(stop)
+					}
+				}
+				if _, err := Record(ctx, s, o); !errors.Is(err, stop) {
+					t.Errorf("Record = %v, want the interrupt", err)
+				}
+				nothingLeft(t, s)
+			})
+		}
+	}
+}
+
+func TestLiveProbeEndsWithItsReader(t *testing.T) {
+	dir := programs(t)
+	lines := nodes.All(t)
+	s := launch(t, lines[len(lines)-1], dir+"/loop/healthy/api/clean.js")
+	ctx := t.Context()
+	if err := turn(ctx, s, startProbe, nil); err != nil {
+		t.Fatal(err)
+	}
+	there := "globalThis[" + probeKey + "] !== undefined"
+	var yes bool
+	if err := s.EvaluateBare(ctx, there, &yes); err != nil || !yes {
+		t.Fatalf("the probe is there: %v, %v", yes, err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for yes && time.Now().Before(deadline) {
+		time.Sleep(probePace)
+		if err := s.EvaluateBare(ctx, there, &yes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if yes {
+		t.Error("the probe is still there though nobody reads it")
+	}
+}
