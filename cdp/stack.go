@@ -103,7 +103,7 @@ func parseStackText(text string) []Frame {
 		f := Frame{Function: strings.TrimPrefix(found[1], "async "), File: framePath(found[2])}
 		f.Line, _ = strconv.Atoi(found[3])
 		f.Column, _ = strconv.Atoi(found[4])
-		if f.File == "<anonymous>" {
+		if f.Line == 0 { // "<anonymous>", "index 0"
 			f.File = ""
 			if typ, name, ok := strings.Cut(f.Function, "."); ok {
 				f.Type, f.Function = typ, name
