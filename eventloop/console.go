@@ -36,6 +36,10 @@ var consoleCause = Cause{
 		if src, _ := v.call(at); src != nil {
 			return c
 		}
+		if src, _, call := v.inlined(at); src != nil {
+			c.detail = "console." + src.at(call)
+			return c
+		}
 		// Node 18's methods have no name on the stack.
 		if src, call := v.consoleCall(at); src != nil {
 			c.site.Line, c.site.Column = src.lineOf(call), src.column(call)

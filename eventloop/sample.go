@@ -150,8 +150,61 @@ func (v *sample) siteOf(i int) Site {
 	}
 	if line, column := v.callLine(i); line > 0 {
 		s.Line, s.Column = line, column
+	} else if src, name, at := v.inlined(i); src != nil {
+		s.Function, s.Line, s.Column = src.at(name), src.lineOf(at), src.column(at)
 	}
 	return s
+}
+
+// inlined finds the function between frame i and the one below it that the
+// profile does not have, because V8 inlined it before the profiler began: one
+// that frame i calls and that calls what is below. It returns the tokens of its
+// name and of the call.
+func (v *sample) inlined(i int) (src *source, name, call int) {
+	if i == 0 || v.user(i-1) {
+		return nil, 0, 0
+	}
+	src = v.src.of(v.frame(i).URL)
+	if src == nil {
+		return nil, 0, 0
+	}
+	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	if !ok {
+		return nil, 0, 0
+	}
+	var wanted []string
+	for below := i - 1; below >= max(0, i-nearCalls) && !v.user(below); below-- {
+		if n := v.name(below); n != "" && n != "(anonymous)" {
+			wanted = append(wanted, n)
+		}
+	}
+	for at := f.body; at < f.end && at < len(src.tokens); at++ {
+		if !src.isName(at) || src.at(at+1) != "(" {
+			continue
+		}
+		def := src.definition(src.at(at))
+		if def < 0 {
+			continue
+		}
+		callee, ok := src.bodyOf(def)
+		if !ok {
+			continue
+		}
+		for _, w := range wanted {
+			if calls := src.calls(callee.body, callee.end, w); len(calls) > 0 {
+				return src, def, calls[0]
+			}
+			if w != "consoleCall" {
+				continue
+			}
+			for k := callee.body; k < callee.end; k++ {
+				if src.at(k) == "console" && src.at(k+1) == "." && src.at(k+3) == "(" {
+					return src, def, k + 2
+				}
+			}
+		}
+	}
+	return nil, 0, 0
 }
 
 // passedTo names a function without a name by the call it is passed to, as V8
@@ -196,6 +249,10 @@ func (v *sample) callLine(i int) (line, column int) {
 	return src.lineOf(at), src.column(at)
 }
 
+// nearCalls is how far below a frame the function that it calls may be: wrappers
+// lie between. Further down, a name is only by chance one that the source has.
+const nearCalls = 3
+
 // call is the token of frame i's source that calls the frame below it.
 func (v *sample) call(i int) (*source, int) {
 	src := v.src.of(v.frame(i).URL)
@@ -206,7 +263,7 @@ func (v *sample) call(i int) (*source, int) {
 	if !ok {
 		return nil, 0
 	}
-	for below := i - 1; below >= 0; below-- {
+	for below := i - 1; below >= max(0, i-nearCalls); below-- {
 		name := v.name(below)
 		if name == "" || name == "(anonymous)" {
 			// A function without a name is passed as an argument: its own place is in

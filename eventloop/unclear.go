@@ -96,3 +96,16 @@ func (src *source) arrowAt(i int) bool {
 	}
 	return src.isName(i) && src.at(i+1) == "=>"
 }
+
+// bodyOf is the extent of the function whose name is token i.
+func (src *source) bodyOf(i int) (function, bool) {
+	open := i + 1
+	for ; open < i+5 && src.at(open) != "(" && !src.arrowAt(open); open++ {
+	}
+	if open >= len(src.tokens) {
+		return function{}, false
+	}
+	line := src.lineOf(open)
+	f, ok := src.functionAt(line-1, src.tokens[open].offset-src.lines[line-1])
+	return f, ok && f.body > 0
+}
