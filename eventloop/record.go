@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -419,7 +420,8 @@ func (r *recorder) unclear(ctx context.Context) error {
 	}
 	r.rec.Threads = []Thread{main.rec}
 	r.sources(ctx, r.threads[:1])
-	r.clear = unclear(main.rec.Profiles[0], newSources(r.rec, noSource))
+	src := newSources(r.rec, noSource)
+	r.clear = slices.ContainsFunc(main.rec.Profiles, func(p *Profile) bool { return unclear(p, src) })
 	r.rec.Threads = nil
 	if r.clear {
 		for _, t := range r.threads {

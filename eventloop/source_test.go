@@ -94,6 +94,29 @@ func TestScanAround(t *testing.T) {
 	}
 }
 
+// A profile without the function between caller and builtin, as V8 gives it when
+// that was inlined before the profiler began.
+func TestInlinedFunctionIsFoundByWhatItCalls(t *testing.T) {
+	const text = `const overview = (folder) => {
+  return fs.readFileSync(folder);
+};
+const serve = (req, res) => {
+  res.end(JSON.stringify(overview(req)));
+};
+`
+	p := &Profile{Nodes: []ProfileNode{
+		{ID: 1, CallFrame: CallFrame{FunctionName: "(root)"}, Children: []int{2}},
+		{ID: 2, CallFrame: CallFrame{FunctionName: "serve", URL: "file:///app/a.js", LineNumber: 3, ColumnNumber: 14}, Children: []int{3}},
+		{ID: 3, CallFrame: CallFrame{FunctionName: "readFileSync", URL: "node:fs", LineNumber: 440, ColumnNumber: 21}},
+	}}
+	tree := newCallTree(p)
+	v := &sample{tree: tree, stack: tree.stack(2), src: newSources(&Recording{Sources: map[string]string{"file:///app/a.js": text}}, noSource)}
+	c := syncFSCause.ofSample(v)
+	if c == nil || c.site.Function != "overview" || c.site.Line != 2 || c.detail != "fs.readFileSync" {
+		t.Errorf("claim = %+v, want overview on line 2", c)
+	}
+}
+
 func TestPatternOf(t *testing.T) {
 	src := newSource([]byte(shop + `
 const a = s.replace(/x+y/g, ''), b = s.split(','), c = new RegExp(q).test(s), d = other.exec(s);

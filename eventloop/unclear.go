@@ -1,7 +1,5 @@
 package eventloop
 
-import "slices"
-
 // unclear reports whether a noticeable part of the busy time is attributed to a
 // function whose callee was inlined before the profiler began, so that the
 // profile names the caller only: its hot line is a call of another function of
@@ -62,7 +60,12 @@ func (src *source) callsOwn(from, to int) bool {
 // definition is the token of a name where a function of that name is written:
 // function f(, f = (, f(a) { in a class or an object; -1 if it is not here.
 func (src *source) definition(name string) int {
-	return slices.IndexFunc(src.defined(), func(i int) bool { return src.at(i) == name })
+	for _, i := range src.defined() {
+		if src.at(i) == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // defined lists the names of all functions of the script.
