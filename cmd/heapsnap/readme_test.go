@@ -33,7 +33,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		if err != nil || cmd == root {
 			continue // prose: "heapsnap opened"
 		}
-		for _, flag := range regexp.MustCompile(`--([a-z-]+)`).FindAllStringSubmatch(m[2], -1) {
+		for _, flag := range regexp.MustCompile(`--([a-z0-9-]+)`).FindAllStringSubmatch(m[2], -1) {
 			if cmd.Flags().Lookup(flag[1]) == nil && flag[1] != "help" {
 				t.Errorf("README.md: heapsnap %s has no flag --%s", m[1], flag[1])
 			}
