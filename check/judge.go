@@ -75,7 +75,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	r.Warnings = append(r.Warnings, last.Warnings()...)
 
 	o.Progress("comparing", 0)
-	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths, o.Salvage)})
+	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths, last.Holes(), o.Salvage)})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
@@ -95,12 +95,12 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 
 // populations reads earlier captures once more, which stdin does not allow, nor
 // a file that was cut short.
-func populations(paths []string, salvage bool) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
+func populations(paths []string, holes []heapsnap.ObjectID, salvage bool) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 	if salvage || slices.Contains(paths, "-") {
 		return nil
 	}
 	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
-		return heapsnap.OpenPopulations(ctx, paths[capture], ids, heapsnap.Options{})
+		return heapsnap.OpenPopulations(ctx, paths[capture], ids, holes, heapsnap.Options{})
 	}
 }
 

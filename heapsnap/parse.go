@@ -19,7 +19,7 @@ type Options struct {
 	// header that cannot fit are then refused before memory is taken.
 	Size int64
 	// Salvage reads an input that ends too early as far as it goes, see
-	// [Snapshot.Salvaged]. [Populations] knows nothing of it.
+	// [Snapshot.Salvaged]. [OpenPopulations] knows nothing of it.
 	Salvage bool
 	// Indexes is where [Open] and [OpenSummary] look for what was kept of the
 	// file, nil for nowhere. Not for standard input and not with Salvage.

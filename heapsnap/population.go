@@ -3,6 +3,8 @@ package heapsnap
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 )
@@ -10,16 +12,42 @@ import (
 // Population returns how many references n has to what it contains: its
 // elements and properties or, if those are more, the references of its tables
 // and arrays. An array's elements are so counted once, a Map's entries twice,
-// as key and value; small integers are not counted, as they have no node. It
-// is meant to be compared with the population of the same object in another
-// snapshot.
+// as key and value; small integers are not counted, as they have no node, nor is
+// V8's hole, see [Snapshot.Holes]. It is meant to be compared with the population
+// of the same object in another snapshot.
 func (s *Snapshot) Population(n Node) int {
 	var c contained
 	first, end := s.EdgeRange(n)
 	for e := first; e < end; e++ {
-		c.add(s, s.edgeType[e], s.edgeTo[e])
+		to := s.edgeTo[e]
+		if !c.add(s, s.edgeType[e], to) {
+			continue
+		}
+		for e := s.firstEdge[to]; e < s.firstEdge[to+1]; e++ {
+			if s.hole(s.edgeTo[e]) {
+				c.storage--
+			}
+		}
 	}
 	return c.population()
+}
+
+// Holes returns V8's values for "nothing is here": what the deleted entries of a
+// Map's table and the free places of an array refer to. Before Node 22 they were
+// oddballs, which snapshots leave out; since then a Map from which as much is
+// deleted as is put in looked as if it grew.
+func (s *Snapshot) Holes() []ObjectID {
+	var ids []ObjectID
+	for i := range s.nodeType {
+		if s.hole(Node(i)) {
+			ids = append(ids, s.ID(Node(i)))
+		}
+	}
+	return ids
+}
+
+func (s *Snapshot) hole(n Node) bool {
+	return s.nodeType[n] == Hidden && s.tags[s.nodeName[n]] == tagHole
 }
 
 // A Filling is how full an object is in one capture.
@@ -35,7 +63,8 @@ type contained struct {
 	bytes   uint64 // of those
 }
 
-func (c *contained) add(s *Snapshot, t EdgeType, to Node) {
+// add counts an edge, and reports whether all references of its target count.
+func (c *contained) add(s *Snapshot, t EdgeType, to Node) (storage bool) {
 	switch t {
 	case ElementEdge, PropertyEdge:
 		c.direct++
@@ -43,23 +72,32 @@ func (c *contained) add(s *Snapshot, t EdgeType, to Node) {
 		if s.nodeType[to] == Array {
 			c.storage += int(s.firstEdge[to+1] - s.firstEdge[to])
 			c.bytes += s.self.at(uint32(to))
+			return true
 		}
 	}
+	return false
 }
 
 func (c contained) population() int { return max(c.direct, c.storage) }
 
-// Populations tells how full the objects of ids are, straight from a snapshot's
-// text: it keeps 9 bytes per node while it reads, and parses only
-// the edges of the objects asked for. Objects that are not there are left out.
-func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options) (map[ObjectID]Filling, error) {
-	p := &populationParser{parser: parser{in: newInput(ctx, r, opts.Progress), opts: opts}, want: map[uint64]bool{}}
-	for _, id := range ids {
-		p.want[uint64(id)] = true
-	}
-	p.parser.population = p
-	if err := p.sections(); err != nil {
+// OpenPopulations tells how full the objects of ids are in a file, which may be
+// compressed: it keeps 9 bytes per node while it reads, and parses only the edges
+// of the objects asked for. Objects that are not there are left out. holes are
+// those of another snapshot of the process: they are the same in all.
+func OpenPopulations(ctx context.Context, path string, ids, holes []ObjectID, opts Options) (map[ObjectID]Filling, error) {
+	// Where tables and arrays stand is known when the objects that have them were
+	// read, and they may stand before: what they have of holes takes a second
+	// time.
+	p := newPopulationParser(ids)
+	if err := p.open(ctx, path, opts); err != nil {
 		return nil, err
+	}
+	if len(holes) > 0 && len(p.storages) > 0 {
+		again := newPopulationParser(holes)
+		again.storages = p.storages
+		if err := again.open(ctx, path, opts); err != nil {
+			return nil, err
+		}
 	}
 	counts := make(map[ObjectID]Filling, len(p.found))
 	for id, c := range p.found {
@@ -68,35 +106,61 @@ func Populations(ctx context.Context, r io.Reader, ids []ObjectID, opts Options)
 	return counts, nil
 }
 
-// OpenPopulations is [Populations] for a file, with the rules of [Open].
-func OpenPopulations(ctx context.Context, path string, ids []ObjectID, opts Options) (found map[ObjectID]Filling, err error) {
-	_, err = withFile(path, nil, func(r io.Reader, size int64) (err error) {
+// populationParser counts the references of wanted nodes or, where it is given
+// their storages, those that the storages have to wanted nodes, and takes them
+// off again.
+type populationParser struct {
+	parser
+	want     map[uint64]bool
+	found    map[ObjectID]*contained
+	mu       sync.Mutex
+	rows     []uint32                // nodes whose edges are counted, ascending
+	storages map[uint32][]*contained // table or array -> what it is counted in
+	holes    map[Node]bool           // wanted nodes, where storages are given
+}
+
+func newPopulationParser(ids []ObjectID) *populationParser {
+	p := &populationParser{want: map[uint64]bool{}, found: map[ObjectID]*contained{}}
+	for _, id := range ids {
+		p.want[uint64(id)] = true
+	}
+	return p
+}
+
+func (p *populationParser) open(ctx context.Context, path string, opts Options) error {
+	_, err := withFile(path, nil, func(r io.Reader, size int64) error {
 		if opts.Size == 0 {
 			opts.Size = size
 		}
-		found, err = Populations(ctx, r, ids, opts)
-		return err
+		return p.read(ctx, r, opts)
 	})
-	return found, err
+	return err
 }
 
-type populationParser struct {
-	parser
-	want  map[uint64]bool
-	found map[ObjectID]*contained
-	mu    sync.Mutex
-	rows  []uint32 // wanted nodes, ascending
+func (p *populationParser) read(ctx context.Context, r io.Reader, opts Options) error {
+	p.parser = parser{in: newInput(ctx, r, opts.Progress), opts: opts, population: p}
+	return p.sections()
 }
 
-// edges counts the edges of the wanted nodes; all other blocks are passed over
-// without parsing.
+// edges counts edges; blocks that have none of those are passed over without
+// parsing.
 func (p *populationParser) edges() error {
 	s := p.s
-	p.found = map[ObjectID]*contained{}
-	for i := range s.nodeType {
-		if id := s.id.at(uint32(i)); p.want[id] {
-			p.rows = append(p.rows, uint32(i))
-			p.found[ObjectID(id)] = &contained{}
+	if p.storages == nil {
+		p.storages = map[uint32][]*contained{}
+		for i := range s.nodeType {
+			if id := s.id.at(uint32(i)); p.want[id] {
+				p.rows = append(p.rows, uint32(i))
+				p.found[ObjectID(id)] = &contained{}
+			}
+		}
+	} else {
+		p.rows = slices.Sorted(maps.Keys(p.storages))
+		p.holes = map[Node]bool{}
+		for i := range s.nodeType {
+			if p.want[s.id.at(uint32(i))] {
+				p.holes[Node(i)] = true
+			}
 		}
 	}
 	want := p.h.EdgeCount * uint64(p.l.edgeFields)
@@ -151,11 +215,27 @@ func (p *populationParser) countBlock(b block, k int) error {
 			k++
 		}
 		if k < len(p.rows) && row >= s.firstEdge[p.rows[k]] && to < uint64(len(s.nodeType)) {
-			p.mu.Lock()
-			p.found[ObjectID(s.id.at(p.rows[k]))].add(s, typ, Node(to))
-			p.mu.Unlock()
+			p.count(p.rows[k], typ, Node(to))
 		}
 		row++
 	}
 	return nil
+}
+
+// count is called by several goroutines.
+func (p *populationParser) count(from uint32, t EdgeType, to Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.holes == nil {
+		c := p.found[ObjectID(p.s.id.at(from))]
+		if c.add(p.s, t, to) {
+			p.storages[uint32(to)] = append(p.storages[uint32(to)], c)
+		}
+		return
+	}
+	if p.holes[to] {
+		for _, c := range p.storages[from] {
+			c.storage--
+		}
+	}
 }

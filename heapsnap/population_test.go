@@ -32,13 +32,13 @@ func TestPopulation(t *testing.T) {
 }
 
 // populations asks a file for the objects of ids.
-func populations(t *testing.T, data []byte, ids []ObjectID) map[ObjectID]int {
+func populations(t *testing.T, data []byte, ids []ObjectID, holes ...ObjectID) map[ObjectID]int {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.heapsnapshot")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := OpenPopulations(context.Background(), path, ids, Options{})
+	found, err := OpenPopulations(context.Background(), path, ids, holes, Options{})
 	if err != nil {
 		t.Fatalf("OpenPopulations: %v", err)
 	}
@@ -69,6 +69,34 @@ func TestOpenPopulations(t *testing.T) {
 	}
 }
 
+// A Map with three entries, one of them deleted, and an array with room for two more: holes are in no count, whether
+// the storage stands before its owner or behind it.
+func TestPopulationOfHoles(t *testing.T) {
+	data := textgraph.Snapshot(t, `
+@1 synthetic "": shortcut global -> @3
+@3 object "global": property a -> @5, property m -> @7
+@15 array "": internal 5 -> @11, internal 6 -> @11, internal 8 -> @21, internal 9 -> @21, internal 11 -> @11, internal 12 -> @11
+@5 object "Array": internal elements -> @9, element 0 -> @11
+@7 object "Map": internal table -> @15
+@9 array "": internal 0 -> @11, internal 1 -> @21, internal 2 -> @21
+@11 string "x"
+@21 hidden "system / Hole"
+`)
+	s := mustRead(t, data)
+	if got := fmt.Sprint(s.Holes()); got != "[21]" {
+		t.Errorf("Holes = %s, want [21]", got)
+	}
+	want := map[ObjectID]int{5: 1, 7: 4}
+	for id, n := range want {
+		if got := s.Population(node(t, s, id)); got != n {
+			t.Errorf("Population(@%d) = %d, want %d", id, got, n)
+		}
+	}
+	if got := populations(t, data, []ObjectID{5, 7}, s.Holes()...); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("OpenPopulations = %v, want %v", got, want)
+	}
+}
+
 // An edge that stands across the border of two blocks may be missing: one in a
 // megabyte.
 func TestOpenPopulationsLarge(t *testing.T) {
@@ -95,8 +123,8 @@ func TestOpenPopulationsLarge(t *testing.T) {
 
 func TestPopulationsErrors(t *testing.T) {
 	for _, text := range []string{"", valid[:300], valid[:len(valid)-90]} {
-		if _, err := Populations(context.Background(), bytes.NewReader([]byte(text)), []ObjectID{3}, Options{}); err == nil {
-			t.Errorf("Populations of %d bytes has no error", len(text))
+		if err := newPopulationParser([]ObjectID{3}).read(context.Background(), bytes.NewReader([]byte(text)), Options{}); err == nil {
+			t.Errorf("read of %d bytes has no error", len(text))
 		}
 	}
 }

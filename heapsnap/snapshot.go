@@ -259,6 +259,7 @@ const (
 	tagSloppyFunctionMap
 	tagSmi
 	tagEphemeron
+	tagHole
 )
 
 // tagsOfLength has the texts by their length: most strings have one that none
@@ -276,6 +277,7 @@ var tagsOfLength = func() (by [len("system / ExternalStringData") + 1][]taggedTe
 		{"elements", tagElements},
 		{"sloppy_function_map", tagSloppyFunctionMap},
 		{"smi number", tagSmi},
+		{"system / Hole", tagHole},
 	} {
 		by[len(t.text)] = append(by[len(t.text)], t)
 	}
