@@ -215,7 +215,7 @@ func sameProcess(first *heapsnap.Identities, last *heapsnap.Snapshot) error {
 		}
 	}
 	if !first.SameProcess(last) {
-		return errors.New("the captures are not of one process and one inspector session: their object ids name different things (V8 numbers objects anew when a session ends; take all captures in one, as heapsnap check --every does; heapsnap diff --across compares two processes)")
+		return errors.New("the captures are not of one process and one inspector session: their object ids name different things (V8 numbers objects anew when any inspector session ends, also that of a debugger that came and went; take all captures in one, as heapsnap check --every does, with nobody else attached; heapsnap diff --across compares two processes)")
 	}
 	if first.CountAbove(top) >= outOfOrder {
 		return fmt.Errorf("the captures are not in order: the first has object ids up to %d, the last only up to %d (name the oldest first)", first.MaxID(), top)

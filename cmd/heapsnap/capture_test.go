@@ -137,7 +137,8 @@ func TestCaptureToStdoutOfAWorker(t *testing.T) {
 	if r := heapsnapIn(t, t.TempDir(), nil, "capture", "--url", addr, "--worker", "77", "-o", "-"); r.code != 3 || !strings.Contains(r.errors, "no such worker") {
 		t.Errorf("--worker 77: code %d, stderr %q", r.code, r.errors)
 	}
-	r := heapsnapIn(t, t.TempDir(), nil, "targets", "--workers")
+	// With --pid: to connect to another test's process would number its objects anew.
+	r := heapsnapIn(t, t.TempDir(), nil, "targets", "--workers", "--pid", strconv.Itoa(pid))
 	if !strings.Contains(r.out, addr) || !strings.Contains(r.out, "worker 1") {
 		t.Errorf("targets --workers says\n%s", r.out)
 	}

@@ -195,7 +195,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"suspects of two", "suspects good.heapsnapshot good.heapsnapshot", 2, "one argument too many"},
 		{"suspects of a bad snapshot", "suspects text.heapsnapshot", 2, "text.heapsnapshot: "},
 
-		{"unknown rule", "explain frobnicate", 2, `no rule is called "frobnicate": there are cache, `},
+		{"unknown rule", "explain frobnicate", 2, `no rule is called "frobnicate": there are async-context, `},
 
 		{"unknown format", "summary --format xml good.heapsnapshot", 2, `format "xml" is unknown`},
 		{"plot of a summary", "summary --format svg good.heapsnapshot", 2, "not for this command"},

@@ -41,19 +41,22 @@ type workerEntry struct {
 func newTargets(a *app) *cobra.Command {
 	var format string
 	var workers bool
+	var pid int
 	cmd := &cobra.Command{
 		Use:   "targets",
 		Short: "Node.js processes of this machine, and how to reach them",
 		Long: `List the Node.js processes of this machine and how each can be inspected. No
 signal is sent to any of them. Worker threads are listed with --workers only:
 for that, heapsnap has to connect to each process, which then prints
-"Debugger attached." on its stderr.`,
+"Debugger attached." on its stderr, and V8 numbers its objects anew when heapsnap
+leaves: a check or capture of that process that is under way elsewhere then fails.
+Name the process with --pid.`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
 				return usagef("format %q is unknown: it is text or json", format)
 			}
-			list, err := listTargets(cmd.Context(), workers)
+			list, err := listTargets(cmd.Context(), pid, workers)
 			if err != nil {
 				return trouble(err)
 			}
@@ -65,16 +68,21 @@ for that, heapsnap has to connect to each process, which then prints
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&workers, "workers", false, "connect to each open inspector and list its worker threads")
+	cmd.Flags().IntVar(&pid, "pid", 0, "this process only")
 	return cmd
 }
 
-func listTargets(ctx context.Context, workers bool) (targetList, error) {
+// listTargets lists all processes, or the one with a pid other than 0.
+func listTargets(ctx context.Context, pid int, workers bool) (targetList, error) {
 	list := targetList{Schema: 1, Command: "targets", Targets: []targetEntry{}}
 	all, err := cdp.Local(ctx)
 	if err != nil {
 		return list, err
 	}
 	for _, p := range all {
+		if pid != 0 && p.PID != pid {
+			continue
+		}
 		e := targetEntry{
 			PID: p.PID, PPID: p.PPID, Script: p.Script, Reach: p.Reach, Why: p.Why,
 			Args: append([]string{}, p.Args...), Children: append([]int{}, p.Children...),
@@ -87,6 +95,9 @@ func listTargets(ctx context.Context, workers bool) (targetList, error) {
 			}
 		}
 		list.Targets = append(list.Targets, e)
+	}
+	if pid != 0 && len(list.Targets) == 0 {
+		return list, fmt.Errorf("process %d is no Node.js process that can be seen from here", pid)
 	}
 	return list, ctx.Err()
 }
