@@ -28,7 +28,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		}
 	}
 	root := newRoot(&app{})
-	for _, m := range regexp.MustCompile(`(?m)heapsnap ([a-z]+)((?: --?[a-z-]+| [^-\s]\S*)*)`).FindAllStringSubmatch(readme, -1) {
+	for _, m := range regexp.MustCompile(`(?m)heapsnap ([a-z]+)((?: --?[a-z0-9-]+| [^-\s]\S*)*)`).FindAllStringSubmatch(readme, -1) {
 		cmd, _, err := root.Find([]string{m[1]})
 		if err != nil || cmd == root {
 			continue // prose: "heapsnap opened"
