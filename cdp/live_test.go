@@ -371,10 +371,12 @@ func TestLiveOpenAndCloseInspector(t *testing.T) {
 		if again, opened, err := OpenInspector(ctx, p.pid()); err != nil || opened || again != target {
 			t.Errorf("OpenInspector again = %v, opened %v, %v", again, opened, err)
 		}
-		list, _ = Local(ctx)
-		if i := slices.IndexFunc(list, func(q Process) bool { return q.PID == p.pid() }); i < 0 || list[i].Reach != ReachInspector || *list[i].Target != target {
-			t.Errorf("Local does not list %d with its inspector: %+v", p.pid(), list)
-		}
+		// Local waits a short while for answers, too short on an overloaded machine.
+		await(t, "Local to list the inspector", func() bool {
+			list, _ := Local(ctx)
+			i := slices.IndexFunc(list, func(q Process) bool { return q.PID == p.pid() })
+			return i >= 0 && list[i].Reach == ReachInspector && *list[i].Target == target
+		})
 		s, err := Dial(ctx, target)
 		if err != nil {
 			t.Fatal(err)

@@ -169,7 +169,7 @@ func stuck(t *testing.T, pid int) (report.Stuck, result, time.Duration) {
 	took := time.Since(begin)
 	var s report.Stuck
 	if err := json.Unmarshal([]byte(r.out), &s); err != nil {
-		t.Fatalf("exit %d, %v\n%s%s", r.code, err, r.out, r.errors)
+		t.Logf("exit %d, %v\n%s%s", r.code, err, r.out, r.errors) // the exit code tells
 	}
 	return s, r, took
 }
@@ -181,12 +181,16 @@ const (
 	stuckAttempts = 3
 )
 
+// Each line has a third of the kinds, in turn; HEAPSNAP_ALL runs all of them on all lines.
 func TestStuckSaysWhere(t *testing.T) {
 	for i, node := range nodes.All(t) {
 		for j, f := range freezes {
+			if os.Getenv("HEAPSNAP_ALL") == "" && (i+j)%3 != 0 {
+				continue
+			}
 			// Each kind with the inspector open on some lines, and opened by us on the others.
 			flags, how := []string{"--inspect=127.0.0.1:0"}, "open"
-			if (i+j)%2 == 1 {
+			if i%2 == 1 {
 				flags, how = []string{"--inspect-port=0"}, "signal"
 			}
 			t.Run(fmt.Sprintf("%s/%s/%s", node, f.kind, how), func(t *testing.T) {
@@ -200,6 +204,7 @@ func TestStuckSaysWhere(t *testing.T) {
 					if wrong = stuckFaults(s, r, f.function, f.syscall, f.kind, f.cause, p.path); wrong == nil {
 						break
 					}
+					time.Sleep(time.Second) // what the last look opened is being closed
 				}
 				for _, w := range wrong {
 					t.Error(w)
