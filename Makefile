@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance realworld matrix suspects-table loop-table loop-cost nodes fmt-check vet lint recording clean
+.PHONY: build test docs conformance realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -52,6 +52,10 @@ matrix: nodes
 # What a lone snapshot names against what a whole check does, for every program in fixtures and every Node line.
 suspects-table: nodes
 	HEAPSNAP_SUSPECTS=1 go test -v -count=1 -timeout 2h -run TestSuspectsNameTheSameHolder ./fixtures
+
+# diff --across between a leaking program and its repair, and between two runs of one that does not leak.
+across-table: nodes
+	HEAPSNAP_ACROSS=1 go test -v -count=1 -timeout 2h -run TestAcrossNamesTheLeak ./fixtures
 
 # What heapsnap loop says of every program below fixtures/loop, on all lines (HEAPSNAP_NODES: on these).
 loop-table: nodes

@@ -29,7 +29,7 @@ func Suspects(ctx context.Context, path string, o JudgeOptions) (*report.Report,
 	}
 	r := &report.Report{Captures: []report.Capture{Describe(s, path)}, Warnings: s.Warnings()}
 	for _, f := range stand {
-		r.Findings = append(r.Findings, suspect(f))
+		r.Findings = append(r.Findings, withoutRounds(f))
 	}
 	for _, f := range usual {
 		all := f.Site.Survivors()
@@ -42,8 +42,9 @@ func Suspects(ctx context.Context, path string, o JudgeOptions) (*report.Report,
 	return r, nil
 }
 
-// suspect is a finding without the rounds that one capture does not have.
-func suspect(f leak.Finding) report.Finding {
+// withoutRounds is a finding where nobody saw rounds: of one capture, or of two
+// processes.
+func withoutRounds(f leak.Finding) report.Finding {
 	out := finding(f)
 	out.Survivors.PerRound, out.Survivors.BytesPerRound = nil, nil
 	return out
@@ -66,45 +67,4 @@ func suspicion(r *report.Report, heap uint64) (report.Verdict, string) {
 		what += fmt.Sprintf("; see %s:%d", l.File, l.Line)
 	}
 	return report.Leak, what
-}
-
-// Across compares two snapshots of different processes, and returns the report
-// of what the second has more of, with Command and Version left to the caller.
-func Across(ctx context.Context, first, second string, o JudgeOptions) (*report.Report, error) {
-	if o.Progress == nil {
-		o.Progress = func(string, uint64) {}
-	}
-	var heaps []*heapsnap.Snapshot
-	r := &report.Report{}
-	for _, path := range []string{first, second} {
-		s, err := heapsnap.Open(ctx, path, heapsnap.Options{
-			Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }, Salvage: o.Salvage,
-		})
-		if err != nil {
-			return nil, err
-		}
-		heaps = append(heaps, s)
-		r.Captures = append(r.Captures, Describe(s, path))
-		r.Warnings = append(r.Warnings, s.Warnings()...)
-	}
-	if a, b := heaps[0].Mode(), heaps[1].Mode(); a != b {
-		return nil, fmt.Errorf("%s was captured %s, %s %s: %w: capture both in the same way", first, a, second, b, ErrNotComparable)
-	}
-	o.Progress("comparing", 0)
-	d, found, err := leak.Across(ctx, heaps[0], heaps[1], leak.Options{Source: sources(second, o.Source)})
-	if err != nil {
-		return nil, err
-	}
-	fill(r, d, found)
-	r.Verdict, r.Sentence = report.Clean, "the second has nothing notable that the first has not"
-	if len(r.Findings) > 0 {
-		f := r.Findings[0]
-		r.Verdict = report.Leak
-		r.Sentence = fmt.Sprintf("%s: %s more than in the first, %s", f.Title, report.FormatCount(f.Survivors.Count)+" objects", report.FormatBytes(f.Survivors.Bytes))
-		if l := f.Location; l != nil {
-			r.Sentence += fmt.Sprintf(", at %s:%d", l.File, l.Line)
-		}
-	}
-	r.Normalize()
-	return r, nil
 }

@@ -11,7 +11,7 @@ import (
 // one judgement, so that the parts add up, and sorts the sites.
 func (c *comparison) account() {
 	part := map[Judgement]*Amount{}
-	for _, j := range []Judgement{Leak, Growth, Bounded, WarmUp, InFlight, Churn, Small, Suspect} {
+	for _, j := range []Judgement{Leak, Growth, Bounded, WarmUp, InFlight, Churn, Small, Suspect, More} {
 		part[j] = &Amount{}
 	}
 	for i, fresh := range c.fresh {
@@ -46,7 +46,7 @@ func (c *comparison) account() {
 	}
 	harm := func(j Judgement) int {
 		switch j {
-		case Leak, Suspect:
+		case Leak, Suspect, More:
 			return 0
 		case Growth:
 			return 1

@@ -44,7 +44,7 @@ func (c *comparison) classify() {
 	wanted := map[uint32]counts{}
 	for i, g := range c.sites {
 		switch g.Judgement {
-		case Leak, Growth, Suspect:
+		case Leak, Growth, Suspect, More:
 			wanted[uint32(i)+1] = counts{}
 		}
 	}

@@ -43,6 +43,7 @@ const (
 	Churn    Judgement = "churn"     // V8's and the embedder's own bookkeeping
 	Small    Judgement = "small"     // too few objects to mean anything
 	Suspect  Judgement = "suspect"   // holds much of a single capture, see Alone
+	More     Judgement = "more"      // more of it than in another process, see Across
 )
 
 // A Diff is what grew between the first and the last capture.

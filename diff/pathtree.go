@@ -34,6 +34,7 @@ type pathTree struct {
 type role struct {
 	roleKey
 	count int    // objects
+	links int    // of them, those collapsed into another
 	bytes uint64 // their shallow sizes, and those of their storage
 }
 
@@ -179,6 +180,7 @@ func (t *pathTree) place(owner heapsnap.Node, children []heapsnap.Node) {
 			t.anchor[n] = owner
 		} else {
 			t.anchor[n] = link
+			t.roles[at].links++
 		}
 		t.of[n] = at
 		t.roles[at].count++
@@ -263,6 +265,9 @@ func (t *pathTree) isStar(k *crowd) bool {
 	return 2*on >= len(k.entries)
 }
 
+// stringKind is the kind of all text, however it is stored.
+const stringKind = "(string)"
+
 // kind is what n is: its class, for a function its name and file, for all else
 // the type alone. Inferred shapes depend on what else is in the heap and are
 // no kind.
@@ -278,7 +283,7 @@ func (t *pathTree) kind(n heapsnap.Node) uint32 {
 	case heapsnap.Closure:
 		return t.names.intern("function " + s.RawName(n) + " in " + path.Base(s.Script(n)))
 	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
-		return t.names.intern("(string)")
+		return t.names.intern(stringKind)
 	default:
 		return t.names.intern("(" + typ.String() + ")")
 	}

@@ -171,6 +171,11 @@ func (p *Pass) compositeSignals(g *diff.GrowthSite, holder heapsnap.Node) *claim
 // listeners in _subscribers and makes that array anew for each
 // (lib/diagnostics_channel.js, Node 18 to 26).
 func (p *Pass) channelOf(g *diff.GrowthSite, holder heapsnap.Node) (subscription, bool) {
+	for from, e := range p.s.Retainers(holder) { // between processes, the array is a holder
+		if p.s.EdgeType(e) == heapsnap.PropertyEdge && p.s.EdgeName(e) == "_subscribers" && p.s.RawName(holder) == "Array" {
+			return subscription{target: from, event: p.textOf(from, "name"), channel: true}, true
+		}
+	}
 	if holder != g.Holder || g.Label != "_subscribers" || p.s.Type(holder) != heapsnap.Object {
 		return subscription{}, false
 	}

@@ -78,14 +78,19 @@ func (p *Pass) standsOut(g *diff.GrowthSite, f *Finding, specific int) bool {
 
 // timeless takes out of a finding what only a series of captures can tell.
 func (p *Pass) timeless(f *Finding) {
-	n, unit := total(f.Entries), f.Unit
-	if unit == "" {
-		n, unit = f.Site.Survivors().Count, "objects"
-	}
+	n, unit := f.counted()
 	f.Title = fmt.Sprintf("%s holds %d %s", f.Holder.Name, n, unit)
 	f.Evidence = slices.DeleteFunc(f.Evidence, func(e string) bool {
 		return strings.Contains(e, "capture") || strings.Contains(e, "round") || strings.Contains(e, "there before")
 	})
+}
+
+// counted is how many a finding has of what a person counts, and what that is.
+func (f *Finding) counted() (int, string) {
+	if f.Unit == "" {
+		return f.Site.Survivors().Count, "objects"
+	}
+	return total(f.Entries), f.Unit
 }
 
 // ofTheRuntime reports whether a crowd is Node's or V8's own: neither is its
@@ -218,22 +223,4 @@ func (p *Pass) partOf(n heapsnap.Node, e heapsnap.Edge) bool {
 		return name != "map" && name != "previous" && name != "scope_info"
 	}
 	return true
-}
-
-// Across explains what last has more of than first, a capture of another
-// process; see [diff.Across].
-func Across(ctx context.Context, first, last *heapsnap.Snapshot, opts Options) (*diff.Diff, []Finding, error) {
-	look := newPass(diff.Nothing(last), opts)
-	d, err := diff.Across(ctx, first, last, look.ofTheRuntime)
-	if err != nil {
-		return nil, nil, err
-	}
-	findings, err := Run(ctx, d, opts)
-	for i := range findings {
-		f := &findings[i]
-		f.Evidence = slices.DeleteFunc(f.Evidence, func(e string) bool {
-			return strings.Contains(e, "capture") || strings.Contains(e, "round") || strings.Contains(e, "there before")
-		})
-	}
-	return d, findings, err
 }

@@ -16,11 +16,14 @@ type Verdict string
 
 // Verdicts of a run are Leak, Clean and Inconclusive; a finding is Leak or,
 // where there were too few captures to tell, Growth. On a single capture Leak
-// means that something stands out, and each finding is a Suspect.
+// means that something stands out, and each finding is a Suspect. Two captures
+// of different processes are More or Clean, and so is each finding: the second
+// has more of something; nobody saw it grow.
 const (
 	Leak         Verdict = "leak"
 	Growth       Verdict = "growth"
 	Suspect      Verdict = "suspect"
+	More         Verdict = "more"
 	Clean        Verdict = "clean"
 	Inconclusive Verdict = "inconclusive"
 )

@@ -174,6 +174,8 @@ func (p *page) verdict(r *Report) {
 		if len(r.Findings) > 0 && r.Findings[0].Verdict == Suspect {
 			word, s = "SUSPECT", bold // nobody has seen it grow
 		}
+	case More:
+		s = red
 	case Clean:
 		s = green
 	}
@@ -192,7 +194,11 @@ func captureLine(r *Report) string {
 		parts[0] += " of " + clip(r.Target, maxPath/4)
 	}
 	if last.NodeVersion != "" {
-		parts = append(parts, "Node "+clip(last.NodeVersion, 20))
+		node := "Node " + clip(last.NodeVersion, 20)
+		if r.Verdict == More && first.NodeVersion != "" && first.NodeVersion != last.NodeVersion {
+			node = "Node " + clip(first.NodeVersion, 20) + " and " + clip(last.NodeVersion, 20)
+		}
+		parts = append(parts, node)
 	}
 	if len(r.Captures) == 1 {
 		parts = append(parts, "heap "+FormatBytes(last.Bytes))
@@ -246,6 +252,9 @@ func evidenceHeading(f *Finding) string {
 	}
 	if f.Verdict == Suspect {
 		s += " from one snapshot"
+	}
+	if f.Verdict == More {
+		s += " from two processes"
 	}
 	if f.Confidence > 0 {
 		// Never 100: the heap shows what is, not what the program meant.
@@ -337,8 +346,12 @@ func (l Location) position() string {
 func (p *page) growth(indent int, f *Finding) {
 	s := &f.Survivors
 	if len(s.PerRound) == 0 {
+		holds := "holds "
+		if f.Verdict == More {
+			holds = "more than in the first snapshot: "
+		}
 		p.line(0, plain, "")
-		p.prose(indent, "", bold, fmt.Sprintf("holds %s, %s", plural(s.Count, "object", "objects"), FormatBytes(s.Bytes)))
+		p.prose(indent, "", bold, holds+fmt.Sprintf("%s, %s", plural(s.Count, "object", "objects"), FormatBytes(s.Bytes)))
 		return
 	}
 	entries := len(s.Entries) == len(s.PerRound)
@@ -686,7 +699,10 @@ func (p *page) next(r *Report) {
 		return
 	}
 	p.line(0, plain, "")
-	if r.Findings[0].Verdict == Suspect {
+	switch r.Findings[0].Verdict {
+	case More:
+		p.prose(0, "", dim, "Two processes do not tell whether it goes on growing: heapsnap check, or heapsnap diff of one process, does.")
+	case Suspect:
 		p.prose(0, "", dim, "One snapshot does not tell whether it grows: heapsnap diff with a later one of the same process, or heapsnap check, does.")
 	}
 	p.prose(0, "", dim, fmt.Sprintf("More on the first finding: heapsnap explain %s", r.Findings[0].Rule))

@@ -20,9 +20,17 @@ Take the first after a warm-up, and one after each round of the same work. Two
 snapshots show what grew, three or more whether it goes on growing. They must
 come from one inspector session or from the program itself
 (v8.writeHeapSnapshot): V8 forgets the identities of objects when the session
-that took a snapshot ends.`,
+that took a snapshot ends.
+
+With --across, the two snapshots are of different processes: of two builds, two
+pods, last week and today. Ids say nothing then. Objects are compared by the
+ways that lead to them, by names of variables, properties, classes, functions
+and files, and told is what the second has more of than the first (MORE, exit
+code 1), or that it has nothing notable more (CLEAN, 0). It does not tell what
+the second has less of. Take both snapshots after the same work.`,
 		Example: `  heapsnap diff warm.heapsnapshot 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot
-  heapsnap diff *.heapsnapshot.zst -o svg=growth.svg -o json=report.json`,
+  heapsnap diff *.heapsnapshot.zst -o svg=growth.svg -o json=report.json
+  heapsnap diff --across yesterday.heapsnapshot today.heapsnapshot`,
 		Args: arguments(2, -1, "a snapshot"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			defer o.close()
@@ -52,7 +60,7 @@ that took a snapshot ends.`,
 	}
 	o.flags(cmd)
 	a.salvageFlag(cmd)
-	cmd.Flags().BoolVar(&across, "across", false, "the two snapshots are of different processes, builds or machines: compare by the ways to objects, not by their ids")
+	cmd.Flags().BoolVar(&across, "across", false, "two snapshots of different processes, builds or machines: what the second has more of")
 	cmd.Flags().BoolVar(&classes, "classes", false, "also the classes that changed, first against last, as DevTools compares (always so with two snapshots)")
 	return cmd
 }
