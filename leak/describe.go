@@ -197,8 +197,15 @@ func (p *Pass) class(n heapsnap.Node) string {
 			}
 			return "scope"
 		}
-		if s.RawName(n) == "Object" {
+		switch s.RawName(n) {
+		case "Object":
 			return "Object"
+		case "EventTarget":
+			// lib/internal/abort_controller.js makes signals of EventTargets and
+			// gives them their class afterwards (Node 18 to 22).
+			if s.Property(n, "<symbol kAborted>") != heapsnap.NoNode {
+				return "AbortSignal"
+			}
 		}
 	case heapsnap.Synthetic:
 		if n == s.Root() {

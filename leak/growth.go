@@ -40,6 +40,9 @@ func explainGrowth(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		survivor: survivor,
 		identity: []string{o.Name, g.Label},
 	}
+	if p.linksOf(holder, g) {
+		c.identity = c.identity[:1] // whether .left or .right leads to more is chance
+	}
 	what := p.topClass(g)
 	label := g.Label
 	switch {
@@ -61,6 +64,13 @@ func explainGrowth(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.entries, c.unit = p.topUnit(g)
 	c.fix = "Look at the line that adds: what should take the object out again, and when? Call that, or keep at most a fixed number."
 	return c
+}
+
+// linksOf reports whether the holder is of the class of what it holds: of a list
+// or tree of one's own.
+func (p *Pass) linksOf(holder heapsnap.Node, g *diff.GrowthSite) bool {
+	class := p.class(holder)
+	return telling(class) && p.s.Type(holder) == heapsnap.Object && len(g.Entries) > 0 && p.class(g.Entries[0]) == class
 }
 
 // entryPlaces is where the survivors' functions or constructors are written:
