@@ -271,7 +271,11 @@ func (p *parser) inSteps(all, fields int, columns func(rows int)) {
 // grown returns the column with n rows.
 func grown[T any](column []T, n int) []T {
 	to := make([]T, n)
-	copy(to, column)
+	// Not make and copy in a row: Go then clears what is not copied, all of it here
+	// and on one core, and not the system when it is written to.
+	if len(column) > 0 {
+		copy(to, column)
+	}
 	return to
 }
 
