@@ -118,7 +118,7 @@ func (ids *Identities) SameProcess(s *Snapshot) bool {
 		}
 		if t, ok := ids.types[id]; ok {
 			seen++
-			if t == s.nodeType[i] || t.isString() && s.nodeType[i].isString() {
+			if t == s.nodeType[i] || t.IsString() && s.nodeType[i].IsString() {
 				equal++
 			}
 		}

@@ -48,8 +48,8 @@ var nodeTypeNames = [nodeTypeCount]string{"hidden", "array", "string", "object",
 // String is V8's name of the type, as in the file.
 func (t NodeType) String() string { return nodeTypeNames[min(t, OtherNode)] }
 
-// isString reports whether t is one of the ways in which V8 keeps a string.
-func (t NodeType) isString() bool { return t == String || t == ConsString || t == SlicedString }
+// IsString reports whether t is one of the ways in which V8 keeps a string.
+func (t NodeType) IsString() bool { return t == String || t == ConsString || t == SlicedString }
 
 // EdgeType is V8's kind of reference.
 type EdgeType uint8

@@ -74,20 +74,28 @@ func (p *Pass) leadsTo(f, cause *Finding) bool {
 	asked, leading := 0, 0
 	for i := 0; i < len(entries); i += step {
 		asked++
-		seen := map[heapsnap.Node]bool{entries[i]: true}
-		queue := []heapsnap.Node{entries[i]}
-		for head := 0; head < len(queue) && len(queue) < maxNodes; head++ {
-			if p.d.SiteOf(queue[head]) == cause.Site {
-				leading++
-				break
-			}
-			for e := range p.s.Edges(queue[head]) {
-				if to := p.s.To(e); !seen[to] && p.d.Cohort(to) > 0 && p.s.Strong(queue[head], e) {
-					seen[to] = true
-					queue = append(queue, to)
-				}
-			}
+		if p.reaches(entries[i], maxNodes, func(n heapsnap.Node) bool { return p.d.SiteOf(n) == cause.Site }) {
+			leading++
 		}
 	}
 	return asked > 0 && 5*leading >= 4*asked
+}
+
+// reaches reports whether strong references lead from a survivor over others to
+// one that is wanted, the first itself included; after maxNodes it gives up.
+func (p *Pass) reaches(from heapsnap.Node, maxNodes int, wanted func(heapsnap.Node) bool) bool {
+	seen := map[heapsnap.Node]bool{from: true}
+	queue := []heapsnap.Node{from}
+	for head := 0; head < len(queue) && len(queue) < maxNodes; head++ {
+		if wanted(queue[head]) {
+			return true
+		}
+		for e := range p.s.Edges(queue[head]) {
+			if to := p.s.To(e); !seen[to] && p.d.Cohort(to) > 0 && p.s.Strong(queue[head], e) {
+				seen[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	return false
 }

@@ -77,9 +77,9 @@ func (c *claim) explainRequired(p *Pass, modules []heapsnap.Node) {
 	parents := map[string]int{}
 	lists := map[string]heapsnap.Node{} // parent -> its children
 	for _, m := range modules {
-		copies[p.stringIn(m, "filename")]++
+		copies[p.textOf(m, "filename")]++
 		for _, parent := range p.parentsOf(m) {
-			if script := p.stringIn(parent, "filename"); userScript(script) {
+			if script := p.textOf(parent, "filename"); userScript(script) {
 				parents[script]++
 				lists[script] = p.s.Property(parent, "children")
 			}
@@ -103,7 +103,7 @@ func (c *claim) explainRequired(p *Pass, modules []heapsnap.Node) {
 		c.identity = []string{"names"}
 		c.holder.Name = "require.cache"
 		for _, m := range modules[max(0, len(modules)-3):] {
-			c.sample = append(c.sample, p.stringIn(m, "filename"))
+			c.sample = append(c.sample, p.textOf(m, "filename"))
 		}
 	}
 	var scripts []string
@@ -119,7 +119,7 @@ func (c *claim) explainImported(p *Pass, wraps []heapsnap.Node) {
 	var urls []string
 	names := map[string]int{}
 	for _, w := range wraps {
-		url := p.stringIn(w, "url")
+		url := p.textOf(w, "url")
 		urls = append(urls, url)
 		path, _, _ := strings.Cut(url, "?")
 		names[path]++
@@ -261,19 +261,6 @@ func (src *source) isComputed(open int) bool {
 		}
 	}
 	return len(argument) > 1 || len(argument) == 1 && (argument[0].text == "" || !strings.ContainsRune("\"'`", rune(argument[0].text[0])))
-}
-
-// stringIn returns the string that a property holds, or "".
-func (p *Pass) stringIn(n heapsnap.Node, property string) string {
-	to := p.s.Property(n, property)
-	if to == heapsnap.NoNode {
-		return ""
-	}
-	switch p.s.Type(to) {
-	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
-		return p.s.Name(to)
-	}
-	return ""
 }
 
 func mostFrequent(counts map[string]int) string {

@@ -182,14 +182,10 @@ func (p *Pass) requestText(message heapsnap.Node) string {
 // textOf returns a string property, or "".
 func (p *Pass) textOf(n heapsnap.Node, name string) string {
 	to := p.s.Property(n, name)
-	if to == heapsnap.NoNode {
+	if to == heapsnap.NoNode || !p.s.Type(to).IsString() {
 		return ""
 	}
-	switch p.s.Type(to) {
-	case heapsnap.String, heapsnap.ConsString, heapsnap.SlicedString:
-		return p.s.Name(to)
-	}
-	return ""
+	return p.s.Name(to)
 }
 
 // isFalse reports whether a property is false. Node 18 and 20 call true, false,

@@ -114,19 +114,8 @@ func explainRegistry(p *Pass, g *diff.GrowthSite, registry heapsnap.Node) *claim
 		}
 		held = append(held, value)
 		target := p.s.Target(cell, heapsnap.WeakEdge, "target")
-		seen := map[heapsnap.Node]bool{value: true}
-		queue := []heapsnap.Node{value}
-		for head := 0; head < len(queue) && len(queue) < maxNodes && target != heapsnap.NoNode; head++ {
-			if queue[head] == target {
-				leading++
-				break
-			}
-			for e := range p.s.Edges(queue[head]) {
-				if to := p.s.To(e); !seen[to] && p.d.Cohort(to) > 0 && p.s.Strong(queue[head], e) {
-					seen[to] = true
-					queue = append(queue, to)
-				}
-			}
+		if target != heapsnap.NoNode && p.reaches(value, maxNodes, func(n heapsnap.Node) bool { return n == target }) {
+			leading++
 		}
 	}
 	if len(held) < 2 {
