@@ -51,11 +51,7 @@ var consoleCause = Cause{
 
 // consoleCall is the first call of a console's method in the source of frame i.
 func (v *sample) consoleCall(i int) (*source, int) {
-	src := v.src.of(v.frame(i).URL)
-	if src == nil {
-		return nil, 0
-	}
-	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	src, f, ok := v.function(i)
 	if !ok {
 		return nil, 0
 	}

@@ -164,11 +164,7 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 	if i == 0 || v.user(i-1) {
 		return nil, 0, 0
 	}
-	src = v.src.of(v.frame(i).URL)
-	if src == nil {
-		return nil, 0, 0
-	}
-	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	src, f, ok := v.function(i)
 	if !ok {
 		return nil, 0, 0
 	}
@@ -211,11 +207,7 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 // does in stack traces: items.filter.
 func (v *sample) passedTo(i int) string {
 	const nameless = "(anonymous)"
-	src := v.src.of(v.frame(i).URL)
-	if src == nil {
-		return nameless
-	}
-	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	src, f, ok := v.function(i)
 	if !ok || f.head < 3 {
 		return nameless
 	}
@@ -253,13 +245,19 @@ func (v *sample) callLine(i int) (line, column int) {
 // lie between. Further down, a name is only by chance one that the source has.
 const nearCalls = 3
 
-// call is the token of frame i's source that calls the frame below it.
-func (v *sample) call(i int) (*source, int) {
+// function is the source of frame i and where its function is in it.
+func (v *sample) function(i int) (*source, function, bool) {
 	src := v.src.of(v.frame(i).URL)
 	if src == nil {
-		return nil, 0
+		return nil, function{}, false
 	}
 	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	return src, f, ok
+}
+
+// call is the token of frame i's source that calls the frame below it.
+func (v *sample) call(i int) (*source, int) {
+	src, f, ok := v.function(i)
 	if !ok {
 		return nil, 0
 	}

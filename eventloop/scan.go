@@ -261,25 +261,35 @@ func (src *source) collection(loop int) int {
 
 // decides reports whether a loop's body chooses among the elements.
 func (src *source) decides(loop int) bool {
-	open := loop + 1
-	if src.at(open) != "(" || src.tokens[open].match < 0 {
+	head, end, ok := src.loopBody(loop)
+	if !ok {
 		return false
 	}
-	end := src.tokens[open].match + 1
-	if src.at(end) == "{" && src.tokens[end].match > 0 {
-		end = src.tokens[end].match
-	} else {
-		for end < len(src.tokens) && src.at(end) != ";" {
-			end++
-		}
-	}
-	for i := src.tokens[open].match; i < end; i++ {
+	for i := head; i < end; i++ {
 		switch src.at(i) {
 		case "if", "?", "===", "==", "&&", "continue", "break":
 			return true
 		}
 	}
 	return false
+}
+
+// loopBody is where the head of the loop at a token closes, and where its body
+// ends.
+func (src *source) loopBody(loop int) (head, end int, ok bool) {
+	open := loop + 1
+	if src.at(open) != "(" || src.tokens[open].match < 0 {
+		return 0, 0, false
+	}
+	head = src.tokens[open].match
+	end = head + 1
+	if src.at(end) == "{" && src.tokens[end].match > 0 {
+		return head, src.tokens[end].match, true
+	}
+	for end < len(src.tokens) && src.at(end) != ";" {
+		end++
+	}
+	return head, end, true
 }
 
 // enclosing returns the innermost function around token i, or the whole script.

@@ -102,17 +102,27 @@ func (t *sieveThread) turn(e cdp.TraceEvent) {
 	t.last = &e
 }
 
-func (t *sieveThread) gc(e cdp.TraceEvent) {
+// closes keeps an event that begins something, and returns the one that an event
+// ends.
+func closes(open *[]cdp.TraceEvent, e cdp.TraceEvent) (begin cdp.TraceEvent, ok bool) {
 	if e.Phase == "B" {
-		t.openGC = append(t.openGC, e)
-		return
+		*open = append(*open, e)
+		return begin, false
 	}
-	n := len(t.openGC)
+	n := len(*open)
 	if e.Phase != "E" || n == 0 {
+		return begin, false
+	}
+	begin = (*open)[n-1]
+	*open = (*open)[:n-1]
+	return begin, true
+}
+
+func (t *sieveThread) gc(e cdp.TraceEvent) {
+	begin, ok := closes(&t.openGC, e)
+	if !ok {
 		return
 	}
-	begin := t.openGC[n-1]
-	t.openGC = t.openGC[:n-1]
 	var before struct {
 		Used uint64 `json:"usedHeapSizeBefore"`
 	}
@@ -129,16 +139,10 @@ func (t *sieveThread) gc(e cdp.TraceEvent) {
 }
 
 func (t *sieveThread) sync(e cdp.TraceEvent) {
-	if e.Phase == "B" {
-		t.openFS = append(t.openFS, e)
+	begin, ok := closes(&t.openFS, e)
+	if !ok {
 		return
 	}
-	n := len(t.openFS)
-	if e.Phase != "E" || n == 0 {
-		return
-	}
-	begin := t.openFS[n-1]
-	t.openFS = t.openFS[:n-1]
 	t.fs = append(t.fs, fsCall{begin.At, e.At - begin.At, begin.Name})
 }
 

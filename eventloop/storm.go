@@ -124,16 +124,6 @@ func (src *source) awaitsIn(loop int) bool {
 	if src.at(open) == "await" {
 		return true
 	}
-	if src.at(open) != "(" || src.tokens[open].match < 0 {
-		return false
-	}
-	end := src.tokens[open].match + 1
-	if src.at(end) == "{" && src.tokens[end].match > 0 {
-		end = src.tokens[end].match
-	} else {
-		for end < len(src.tokens) && src.at(end) != ";" {
-			end++
-		}
-	}
-	return src.mentions(open, end, "await")
+	_, end, ok := src.loopBody(loop)
+	return ok && src.mentions(open, end, "await")
 }
