@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // The picture of a loop is one time axis: blocks as bars as high as they are
@@ -24,31 +21,7 @@ var loopSize = Size{Width: 1200, Height: 640}
 
 // plotLoop draws r as SVG or PNG.
 func plotLoop(w io.Writer, r *Loop, f Format, size Size) error {
-	if size.Width <= 0 {
-		size.Width = loopSize.Width
-	}
-	if size.Height <= 0 {
-		size.Height = loopSize.Height
-	}
-	width, height := vg.Length(size.Width)*vg.Inch/dpi, vg.Length(size.Height)*vg.Inch/dpi
-	if f == PNG {
-		c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-		if err := drawLoop(draw.New(c), r); err != nil {
-			return err
-		}
-		_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
-		return err
-	}
-	c := vgsvg.New(width, height)
-	if err := drawLoop(draw.New(c), r); err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return err
-	}
-	_, err := w.Write(webFonts(b.Bytes()))
-	return err
+	return picture(w, f, size, loopSize, func(c draw.Canvas) error { return drawLoop(c, r) })
 }
 
 // causeOrder is the causes of r by time, which is the order of their colours.

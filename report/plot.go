@@ -87,17 +87,23 @@ type panel struct {
 
 // Plot draws the growth plot of r as SVG or PNG.
 func Plot(w io.Writer, r *Report, f Format, size Size) error {
+	return picture(w, f, size, DefaultSize, func(c draw.Canvas) error { return drawReport(c, r) })
+}
+
+// picture writes what paint draws as SVG or PNG; what size leaves open is as
+// usual.
+func picture(w io.Writer, f Format, size, usual Size, paint func(draw.Canvas) error) error {
 	if size.Width <= 0 {
-		size.Width = DefaultSize.Width
+		size.Width = usual.Width
 	}
 	if size.Height <= 0 {
-		size.Height = DefaultSize.Height
+		size.Height = usual.Height
 	}
 	width, height := vg.Length(size.Width)*vg.Inch/dpi, vg.Length(size.Height)*vg.Inch/dpi
 	switch f {
 	case SVG:
 		c := vgsvg.New(width, height)
-		if err := drawReport(draw.New(c), r); err != nil {
+		if err := paint(draw.New(c)); err != nil {
 			return err
 		}
 		var b bytes.Buffer
@@ -108,7 +114,7 @@ func Plot(w io.Writer, r *Report, f Format, size Size) error {
 		return err
 	case PNG:
 		c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-		if err := drawReport(draw.New(c), r); err != nil {
+		if err := paint(draw.New(c)); err != nil {
 			return err
 		}
 		_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
