@@ -11,6 +11,7 @@ import (
 	"heapsnap/cdp"
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 	"heapsnap/leak"
 	"heapsnap/report"
 )
@@ -259,7 +260,7 @@ func holder(o leak.Object) report.Holder {
 
 // place turns a file URL, as V8 names ES modules, into the path a person opens.
 func place(l leak.Location) report.Location {
-	return report.Location{Function: l.Function, File: leak.ScriptPath(l.File), Line: l.Line, Column: l.Column, Role: l.Role, Code: l.Code, Compiled: l.Compiled, Package: l.Package}
+	return report.Location{Function: l.Function, File: jssource.Path(l.File), Line: l.Line, Column: l.Column, Role: l.Role, Code: l.Code, Compiled: l.Compiled, Package: l.Package}
 }
 
 func classes(deltas []heapsnap.ClassDelta) []report.ClassDelta {

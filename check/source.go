@@ -2,7 +2,7 @@ package check
 
 import (
 	"heapsnap/cdp"
-	"heapsnap/leak"
+	"heapsnap/jssource"
 )
 
 // sources returns where a report on the snapshot in path takes scripts from: what
@@ -18,13 +18,13 @@ func sources(path string, given func(script string) ([]byte, error)) func(script
 	texts := map[string]string{}
 	for _, s := range m.Scripts {
 		if s.Source != "" {
-			texts[leak.ScriptPath(s.URL)] = s.Source // the inspector makes URLs of all paths, a snapshot does not
+			texts[jssource.Path(s.URL)] = s.Source // the inspector makes URLs of all paths, a snapshot does not
 		}
 	}
 	return func(script string) ([]byte, error) {
-		if text, ok := texts[leak.ScriptPath(script)]; ok {
+		if text, ok := texts[jssource.Path(script)]; ok {
 			return []byte(text), nil
 		}
-		return leak.ReadScript(script)
+		return jssource.ReadFile(script)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"heapsnap/jssource"
 )
 
 // Verdict is the answer of an analysis.
@@ -236,7 +238,7 @@ func (a *analysis) topSite(l *ledger, times map[stackKey]int64) Site {
 		v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src}
 		if at := v.caller(0); at >= 0 {
 			f := v.frame(at)
-			bySite[Site{Function: cmp.Or(f.FunctionName, "(anonymous)"), File: scriptPath(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}] += t
+			bySite[Site{Function: cmp.Or(f.FunctionName, "(anonymous)"), File: jssource.Path(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}] += t
 		}
 	}
 	var best Site
@@ -486,17 +488,17 @@ func (a *analysis) allocates(b *Block, by map[*claimTime]int64) bool {
 		}
 		site := heaviestBy(c.lines, bySite)
 		for script, src := range a.src.parsed {
-			if src == nil || scriptPath(script) != site.File {
+			if src == nil || jssource.Path(script) != site.File {
 				continue
 			}
-			from, to := src.onLine(site.Line)
+			from, to := src.OnLine(site.Line)
 			for i := from; i < to; i++ {
-				switch t := src.at(i); {
+				switch t := src.At(i); {
 				case t == "new", t == "...":
 					return true
-				case t == "{" && (src.at(i-1) == "(" || src.at(i-1) == "=" || src.at(i-1) == "return" || src.at(i-1) == ","):
+				case t == "{" && (src.At(i-1) == "(" || src.At(i-1) == "=" || src.At(i-1) == "return" || src.At(i-1) == ","):
 					return true
-				case src.at(i-1) == "." && src.at(i+1) == "(" && (t == "push" || t == "split" || t == "map" || t == "concat" || t == "slice"):
+				case src.At(i-1) == "." && src.At(i+1) == "(" && (t == "push" || t == "split" || t == "map" || t == "concat" || t == "slice"):
 					return true
 				}
 			}
@@ -878,13 +880,13 @@ func mostFrequent(m map[string]int) []string {
 func (a *analysis) code(s Site) string {
 	const tooLong = 400 // a minified line helps nobody
 	for script := range a.rec.Sources {
-		if scriptPath(script) == s.File {
+		if jssource.Path(script) == s.File {
 			a.src.of(script) // now it is in parsed
 		}
 	}
 	for script, src := range a.src.parsed {
-		if src != nil && scriptPath(script) == s.File {
-			if text := src.line(s.Line); len(text) <= tooLong {
+		if src != nil && jssource.Path(script) == s.File {
+			if text := src.Line(s.Line); len(text) <= tooLong {
 				return text
 			}
 		}

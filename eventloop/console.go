@@ -37,13 +37,13 @@ var consoleCause = Cause{
 			return c
 		}
 		if src, _, call := v.inlined(at); src != nil {
-			c.detail = "console." + src.at(call)
+			c.detail = "console." + src.At(call)
 			return c
 		}
 		// Node 18's methods have no name on the stack.
 		if src, call := v.consoleCall(at); src != nil {
-			c.site.Line, c.site.Column = src.lineOf(call), src.column(call)
-			c.detail = "console." + src.at(call+2)
+			c.site.Line, c.site.Column = src.LineOf(call), src.Column(call)
+			c.detail = "console." + src.At(call+2)
 		}
 		return c
 	},
@@ -55,8 +55,8 @@ func (v *sample) consoleCall(i int) (*source, int) {
 	if !ok {
 		return nil, 0
 	}
-	for k := f.body; k < f.end && k < len(src.tokens); k++ {
-		if src.at(k) == "console" && src.at(k+1) == "." && src.at(k+3) == "(" {
+	for k := f.Body; k < f.End && k < len(src.Tokens); k++ {
+		if src.At(k) == "console" && src.At(k+1) == "." && src.At(k+3) == "(" {
 			return src, k
 		}
 	}

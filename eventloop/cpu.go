@@ -25,10 +25,10 @@ var cpuCause = Cause{
 		}
 		if src, from, to := v.tokens(); src != nil {
 			for i := from; i < to; i++ {
-				if src.at(i) == "." && src.at(i+1) == "sort" && src.at(i+2) == "(" {
+				if src.At(i) == "." && src.At(i+1) == "sort" && src.At(i+2) == "(" {
 					c.detail = ".sort()"
 				}
-				if src.at(i) == "Atomics" && src.at(i+2) == "wait" {
+				if src.At(i) == "Atomics" && src.At(i+2) == "wait" {
 					c.detail = "Atomics.wait"
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/google/pprof/profile"
+
+	"heapsnap/jssource"
 )
 
 // exports are the formats of other tools that a recording's profiles can be
@@ -145,7 +147,7 @@ func writePprof(w io.Writer, r *Recording) error {
 			if name == "" {
 				name = "(anonymous)"
 			}
-			fn = &profile.Function{ID: uint64(len(p.Function) + 1), Name: name, SystemName: name, Filename: scriptPath(f.URL), StartLine: int64(f.LineNumber + 1)}
+			fn = &profile.Function{ID: uint64(len(p.Function) + 1), Name: name, SystemName: name, Filename: jssource.Path(f.URL), StartLine: int64(f.LineNumber + 1)}
 			functions[f] = fn
 			p.Function = append(p.Function, fn)
 		}
@@ -240,7 +242,7 @@ func writeSpeedscope(w io.Writer, r *Recording) error {
 						if name == "" {
 							name = "(anonymous)"
 						}
-						file.Shared.Frames = append(file.Shared.Frames, frame{name, scriptPath(f.URL), f.LineNumber + 1, f.ColumnNumber + 1})
+						file.Shared.Frames = append(file.Shared.Frames, frame{name, jssource.Path(f.URL), f.LineNumber + 1, f.ColumnNumber + 1})
 					}
 					stack = append(stack, at)
 				}

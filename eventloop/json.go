@@ -25,13 +25,13 @@ res.end(text ??= JSON.stringify(catalogue));`,
 		}
 		for i := from; i < to; i++ {
 			switch {
-			case src.at(i) == "JSON" && src.at(i+1) == "." && src.at(i+3) == "(" && (src.at(i+2) == "parse" || src.at(i+2) == "stringify"):
-				c := &claim{site: v.site(0), detail: "JSON." + src.at(i+2)}
-				if src.at(i+2) == "parse" && src.at(i+4) == "JSON" && src.at(i+6) == "stringify" {
+			case src.At(i) == "JSON" && src.At(i+1) == "." && src.At(i+3) == "(" && (src.At(i+2) == "parse" || src.At(i+2) == "stringify"):
+				c := &claim{site: v.site(0), detail: "JSON." + src.At(i+2)}
+				if src.At(i+2) == "parse" && src.At(i+4) == "JSON" && src.At(i+6) == "stringify" {
 					c.detail = deepCopy
 				}
 				return c
-			case src.at(i) == "structuredClone" && src.at(i+1) == "(":
+			case src.At(i) == "structuredClone" && src.At(i+1) == "(":
 				return &claim{site: v.site(0), detail: "structuredClone"}
 			}
 		}

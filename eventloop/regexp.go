@@ -3,8 +3,6 @@ package eventloop
 import (
 	"regexp"
 	"strings"
-
-	"github.com/tdewolff/parse/v2/js"
 )
 
 var regexpCause = Cause{
@@ -32,7 +30,7 @@ var regexpCause = Cause{
 			return nil
 		}
 		for i := from; i < to; i++ {
-			if src.at(i+1) != "(" || src.at(i-1) != "." && src.at(i-1) != "?." || !matchers[src.at(i)] {
+			if src.At(i+1) != "(" || src.At(i-1) != "." && src.At(i-1) != "?." || !matchers[src.At(i)] {
 				continue
 			}
 			if pattern := src.patternOf(i); pattern != "" {
@@ -56,32 +54,32 @@ var matchers = map[string]bool{
 func (src *source) patternOf(i int) string {
 	receiver, argument := i-2, i+2
 	for _, at := range []int{receiver, argument} {
-		if at < 0 || at >= len(src.tokens) {
+		if at < 0 || at >= len(src.Tokens) {
 			continue
 		}
-		if src.tokens[at].kind == js.RegExpToken {
-			return src.at(at)
+		if src.Tokens[at].IsRegExp() {
+			return src.At(at)
 		}
-		if src.at(at) == ")" && src.tokens[at].match > 1 && src.at(src.tokens[at].match-1) == "RegExp" || src.at(at) == "new" && src.at(at+1) == "RegExp" {
+		if src.At(at) == ")" && src.Tokens[at].Match > 1 && src.At(src.Tokens[at].Match-1) == "RegExp" || src.At(at) == "new" && src.At(at+1) == "RegExp" {
 			return "RegExp"
 		}
-		if !src.isName(at) {
+		if !src.IsName(at) {
 			continue
 		}
-		name := src.at(at)
-		for k := range src.tokens {
-			if src.at(k) != name || src.at(k+1) != "=" && src.at(k+1) != ":" {
+		name := src.At(at)
+		for k := range src.Tokens {
+			if src.At(k) != name || src.At(k+1) != "=" && src.At(k+1) != ":" {
 				continue
 			}
-			if k+2 < len(src.tokens) && src.tokens[k+2].kind == js.RegExpToken {
-				return src.at(k + 2)
+			if k+2 < len(src.Tokens) && src.Tokens[k+2].IsRegExp() {
+				return src.At(k + 2)
 			}
-			if src.at(k+2) == "new" && src.at(k+3) == "RegExp" || src.at(k+2) == "RegExp" {
+			if src.At(k+2) == "new" && src.At(k+3) == "RegExp" || src.At(k+2) == "RegExp" {
 				return "RegExp"
 			}
 		}
 	}
-	switch src.at(i) {
+	switch src.At(i) {
 	case "test", "exec", "matchAll":
 		return "RegExp" // an expression from elsewhere
 	}

@@ -1,9 +1,10 @@
 package eventloop
 
 import (
-	"net/url"
 	"os"
 	"strings"
+
+	"heapsnap/jssource"
 )
 
 // sample is what a cause sees of a node of the call tree: its stack, and the
@@ -47,7 +48,7 @@ func (s *sources) of(script string) *source {
 }
 
 func readScript(script string) ([]byte, error) {
-	path := scriptPath(script)
+	path := jssource.Path(script)
 	if !strings.HasPrefix(path, "/") {
 		return nil, os.ErrNotExist
 	}
@@ -55,16 +56,6 @@ func readScript(script string) ([]byte, error) {
 		return nil, os.ErrNotExist
 	}
 	return os.ReadFile(path)
-}
-
-// scriptPath is the path of a script that V8 names by a file URL.
-func scriptPath(script string) string {
-	if strings.HasPrefix(script, "file://") {
-		if u, err := url.Parse(script); err == nil && u.Path != "" {
-			return u.Path
-		}
-	}
-	return script
 }
 
 func (v *sample) frame(i int) *CallFrame { return v.tree.frame(v.stack[i]) }
@@ -140,7 +131,7 @@ func (v *sample) site(from int) Site {
 
 func (v *sample) siteOf(i int) Site {
 	f := v.frame(i)
-	s := Site{Function: f.FunctionName, File: scriptPath(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}
+	s := Site{Function: f.FunctionName, File: jssource.Path(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}
 	if s.Function == "" {
 		s.Function = v.passedTo(i)
 	}
@@ -151,7 +142,7 @@ func (v *sample) siteOf(i int) Site {
 	if line, column := v.callLine(i); line > 0 {
 		s.Line, s.Column = line, column
 	} else if src, name, at := v.inlined(i); src != nil {
-		s.Function, s.Line, s.Column = src.at(name), src.lineOf(at), src.column(at)
+		s.Function, s.Line, s.Column = src.At(name), src.LineOf(at), src.Column(at)
 	}
 	return s
 }
@@ -174,11 +165,11 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 			wanted = append(wanted, n)
 		}
 	}
-	for at := f.body; at < f.end && at < len(src.tokens); at++ {
-		if !src.isName(at) || src.at(at+1) != "(" {
+	for at := f.Body; at < f.End && at < len(src.Tokens); at++ {
+		if !src.IsName(at) || src.At(at+1) != "(" {
 			continue
 		}
-		def := src.definition(src.at(at))
+		def := src.definition(src.At(at))
 		if def < 0 {
 			continue
 		}
@@ -187,14 +178,14 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 			continue
 		}
 		for _, w := range wanted {
-			if calls := src.calls(callee.body, callee.end, w); len(calls) > 0 {
+			if calls := src.Calls(callee.Body, callee.End, w); len(calls) > 0 {
 				return src, def, calls[0]
 			}
 			if w != "consoleCall" {
 				continue
 			}
-			for k := callee.body; k < callee.end; k++ {
-				if src.at(k) == "console" && src.at(k+1) == "." && src.at(k+3) == "(" {
+			for k := callee.Body; k < callee.End; k++ {
+				if src.At(k) == "console" && src.At(k+1) == "." && src.At(k+3) == "(" {
 					return src, def, k + 2
 				}
 			}
@@ -208,10 +199,10 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 func (v *sample) passedTo(i int) string {
 	const nameless = "(anonymous)"
 	src, f, ok := v.function(i)
-	if !ok || f.head < 3 {
+	if !ok || f.Head < 3 {
 		return nameless
 	}
-	method := src.passed(f.head)
+	method := src.passed(f.Head)
 	if method < 0 {
 		return nameless
 	}
@@ -221,11 +212,11 @@ func (v *sample) passedTo(i int) string {
 	}
 	name := ""
 	for k := root; k <= method; k++ {
-		switch m := src.tokens[k].match; {
+		switch m := src.Tokens[k].Match; {
 		case m > k:
 			k = m // arguments
-		case src.isName(k) || src.at(k) == "this":
-			name += "." + src.at(k)
+		case src.IsName(k) || src.At(k) == "this":
+			name += "." + src.At(k)
 		}
 	}
 	return strings.TrimPrefix(name, ".")
@@ -238,7 +229,7 @@ func (v *sample) callLine(i int) (line, column int) {
 	if src == nil {
 		return 0, 0
 	}
-	return src.lineOf(at), src.column(at)
+	return src.LineOf(at), src.Column(at)
 }
 
 // nearCalls is how far below a frame the function that it calls may be: wrappers
@@ -246,12 +237,12 @@ func (v *sample) callLine(i int) (line, column int) {
 const nearCalls = 3
 
 // function is the source of frame i and where its function is in it.
-func (v *sample) function(i int) (*source, function, bool) {
+func (v *sample) function(i int) (*source, jssource.Function, bool) {
 	src := v.src.of(v.frame(i).URL)
 	if src == nil {
-		return nil, function{}, false
+		return nil, jssource.Function{}, false
 	}
-	f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+	f, ok := src.FunctionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
 	return src, f, ok
 }
 
@@ -267,13 +258,13 @@ func (v *sample) call(i int) (*source, int) {
 			// A function without a name is passed as an argument: its own place is in
 			// the call.
 			if b := v.frame(below); b.URL == v.frame(i).URL {
-				if at := src.first(src.lines[min(max(b.LineNumber, 0), len(src.lines)-1)] + max(b.ColumnNumber, 0)); at >= f.body && at < f.end {
+				if at := src.First(src.Offset(b.LineNumber+1, b.ColumnNumber+1)); at >= f.Body && at < f.End {
 					return src, at
 				}
 			}
 			continue
 		}
-		if calls := src.calls(f.body, f.end, name); len(calls) > 0 {
+		if calls := src.Calls(f.Body, f.End, name); len(calls) > 0 {
 			return src, calls[0]
 		}
 		if v.user(below) {
@@ -283,8 +274,8 @@ func (v *sample) call(i int) (*source, int) {
 	// Some of Node's functions are made by others, and named so: zlib.gzipSync is
 	// called syncBufferWrapper.
 	if i > 0 && internal(v.frame(i-1).URL) {
-		for at := f.body; at < f.end && at < len(src.tokens); at++ {
-			if name := src.at(at); strings.HasSuffix(name, "Sync") && src.isName(at) && src.at(at+1) == "(" {
+		for at := f.Body; at < f.End && at < len(src.Tokens); at++ {
+			if name := src.At(at); strings.HasSuffix(name, "Sync") && src.IsName(at) && src.At(at+1) == "(" {
 				return src, at
 			}
 		}
@@ -294,8 +285,8 @@ func (v *sample) call(i int) (*source, int) {
 
 // calledName is what the program calls at frame i, as its source has it.
 func (v *sample) calledName(i int) string {
-	if src, at := v.call(i); src != nil && src.at(at+1) == "(" {
-		return src.at(at)
+	if src, at := v.call(i); src != nil && src.At(at+1) == "(" {
+		return src.At(at)
 	}
 	for below := i - 1; below >= 0; below-- {
 		if n := v.name(below); n != "" && n != "(anonymous)" && n != "consoleCall" && n != "value" && n != "wrappedFn" {
@@ -313,6 +304,6 @@ func (v *sample) tokens() (src *source, from, to int) {
 	if src = v.src.of(v.frame(0).URL); src == nil {
 		return nil, 0, 0
 	}
-	from, to = src.onLine(v.line)
+	from, to = src.OnLine(v.line)
 	return src, from, to
 }

@@ -1,5 +1,7 @@
 package eventloop
 
+import "heapsnap/jssource"
+
 var scanCause = Cause{
 	Name:  "scan",
 	Title: "A whole collection is searched for every request",
@@ -45,13 +47,13 @@ func (v *sample) scanAt(i int) *claim {
 	if src == nil {
 		return nil
 	}
-	own, ok := src.functionAt(frame.LineNumber, frame.ColumnNumber)
+	own, ok := src.FunctionAt(frame.LineNumber, frame.ColumnNumber)
 	if !ok {
 		return nil
 	}
 	var from, to int
 	if i == 0 {
-		if from, to = src.onLine(v.line); from >= to {
+		if from, to = src.OnLine(v.line); from >= to {
 			return nil
 		}
 	} else {
@@ -68,18 +70,18 @@ func (v *sample) scanAt(i int) *claim {
 		return nil
 	}
 	s := v.siteOf(i)
-	if call < own.head && i+1 < len(v.stack) && v.frame(i+1).URL == frame.URL {
+	if call < own.Head && i+1 < len(v.stack) && v.frame(i+1).URL == frame.URL {
 		s = v.siteOf(i + 1) // the function was called for every element
 	}
-	s.Line, s.Column = src.lineOf(call), src.column(call)
+	s.Line, s.Column = src.LineOf(call), src.Column(call)
 	return &claim{site: s, detail: name}
 }
 
 // given is where a function is passed by its name to a search: the name's token
 // in agents.filter(fits); -1 if it is not.
-func (src *source) given(f function, name string) int {
-	for i := f.body; i < f.end && i < len(src.tokens); i++ {
-		if name != "" && src.at(i) == name && src.at(i-1) == "(" && (src.at(i+1) == ")" || src.at(i+1) == ",") && searches[src.at(i-2)] {
+func (src *source) given(f jssource.Function, name string) int {
+	for i := f.Body; i < f.End && i < len(src.Tokens); i++ {
+		if name != "" && src.At(i) == name && src.At(i-1) == "(" && (src.At(i+1) == ")" || src.At(i+1) == ",") && searches[src.At(i-2)] {
 			return i
 		}
 	}
@@ -105,13 +107,13 @@ var visits = map[string]bool{"map": true, "forEach": true, "reduce": true, "flat
 // an array method, or a loop, whose collection is not made in the function, and
 // so is there for longer than one call. It returns the token to point at, -1 if
 // there is none, and what is searched in words.
-func (src *source) scanAround(own function, from, to int) (int, string) {
-	if from < own.head && own.head < to {
-		from = own.head // a function on one line with others
+func (src *source) scanAround(own jssource.Function, from, to int) (int, string) {
+	if from < own.Head && own.Head < to {
+		from = own.Head // a function on one line with others
 	}
 	outer := own
-	if own.head > 0 && src.passed(own.head) >= 0 {
-		outer, _ = src.enclosing(own.head)
+	if own.Head > 0 && src.passed(own.Head) >= 0 {
+		outer, _ = src.Enclosing(own.Head)
 	}
 	best, name := -1, ""
 	consider := func(method int) {
@@ -120,13 +122,13 @@ func (src *source) scanAround(own function, from, to int) (int, string) {
 			return
 		}
 		for i := root; i < method; i++ {
-			if textual[src.at(i)] {
+			if textual[src.At(i)] {
 				return // a text is searched, not a collection
 			}
 		}
-		r := src.at(root)
+		r := src.At(root)
 		where := src.lifetime(outer, r)
-		if where == local || where == parameter && !searches[src.at(method)] {
+		if where == local || where == parameter && !searches[src.At(method)] {
 			return
 		}
 		if best < 0 || root < best {
@@ -135,21 +137,21 @@ func (src *source) scanAround(own function, from, to int) (int, string) {
 	}
 	// On the line itself.
 	for i := from; i < to; i++ {
-		if src.at(i+1) == "(" && src.at(i-1) == "." && searches[src.at(i)] && i >= outer.body && i < outer.end {
+		if src.At(i+1) == "(" && src.At(i-1) == "." && searches[src.At(i)] && i >= outer.Body && i < outer.End {
 			consider(i)
 		}
 	}
 	// Around it: calls whose arguments have the line, and loops.
 	at := from
-	for i := at - 1; i >= outer.body && i > 0; i-- {
-		t := src.tokens[i]
-		if t.text == "(" && t.match > at && (searches[src.at(i-1)] || visits[src.at(i-1)]) && src.at(i-2) == "." {
+	for i := at - 1; i >= outer.Body && i > 0; i-- {
+		t := src.Tokens[i]
+		if t.Text == "(" && t.Match > at && (searches[src.At(i-1)] || visits[src.At(i-1)]) && src.At(i-2) == "." {
 			consider(i - 1)
 		}
 	}
 	if best < 0 {
-		if loop := src.loopAround(outer, at); loop >= 0 {
-			if root := src.collection(loop); root >= 0 && src.lifetime(outer, src.at(root)) == longer && src.decides(loop) {
+		if loop := src.LoopAround(outer, at); loop >= 0 {
+			if root := src.collection(loop); root >= 0 && src.lifetime(outer, src.At(root)) == longer && src.decides(loop) {
 				return loop, "a loop over " + src.text2(root, root)
 			}
 		}
@@ -165,16 +167,16 @@ const (
 	longer                    // of the module or of an object
 )
 
-func (src *source) lifetime(f function, name string) lifetime {
-	if name == "this" || f.body == 0 { // of the module
+func (src *source) lifetime(f jssource.Function, name string) lifetime {
+	if name == "this" || f.Body == 0 { // of the module
 		return longer
 	}
-	for i := f.head; i < f.body && i < len(src.tokens); i++ {
-		if src.at(i) == name {
+	for i := f.Head; i < f.Body && i < len(src.Tokens); i++ {
+		if src.At(i) == name {
 			return parameter
 		}
 	}
-	if src.declared(f, name) {
+	if src.Declared(f, name) {
 		return local
 	}
 	return longer
@@ -184,23 +186,23 @@ func (src *source) lifetime(f function, name string) lifetime {
 // of a.b(c).filter the a. A chain that begins with a call has none.
 func (src *source) root(method int) (int, bool) {
 	i := method - 1 // the dot
-	for src.at(i) == "." || src.at(i) == "?." {
+	for src.At(i) == "." || src.At(i) == "?." {
 		i--
-		for src.at(i) == ")" || src.at(i) == "]" {
-			m := src.tokens[i].match
+		for src.At(i) == ")" || src.At(i) == "]" {
+			m := src.Tokens[i].Match
 			if m < 1 {
 				return 0, false
 			}
-			call := src.at(i) == ")"
+			call := src.At(i) == ")"
 			i = m - 1
-			if call && !src.isName(i) {
+			if call && !src.IsName(i) {
 				return 0, false
 			}
-			if call && src.at(i-1) != "." {
+			if call && src.At(i-1) != "." {
 				return 0, false // f(x).filter
 			}
 		}
-		if !src.isName(i) && src.at(i) != "this" {
+		if !src.IsName(i) && src.At(i) != "this" {
 			return 0, false
 		}
 		i--
@@ -211,8 +213,8 @@ func (src *source) root(method int) (int, bool) {
 // text2 is the source from token a to token b, on one line.
 func (src *source) text2(a, b int) string {
 	s := ""
-	for i := a; i <= b && i < len(src.tokens); i++ {
-		s += src.at(i)
+	for i := a; i <= b && i < len(src.Tokens); i++ {
+		s += src.At(i)
 	}
 	if r := []rune(s); len(r) > 60 {
 		s = string(r[:60]) + "..."
@@ -224,10 +226,10 @@ func (src *source) text2(a, b int) string {
 // agents.filter((a) => ...) the filter; -1 if it is none.
 func (src *source) passed(head int) int {
 	open := head - 1
-	if src.at(open) == "async" {
+	if src.At(open) == "async" {
 		open--
 	}
-	if src.at(open) == "(" && (searches[src.at(open-1)] || visits[src.at(open-1)]) && src.at(open-2) == "." {
+	if src.At(open) == "(" && (searches[src.At(open-1)] || visits[src.At(open-1)]) && src.At(open-2) == "." {
 		return open - 1
 	}
 	return -1
@@ -237,20 +239,20 @@ func (src *source) passed(head int) int {
 // a, of for (i = 0; i < a.length; ...) the a; -1 if that is not to be seen.
 func (src *source) collection(loop int) int {
 	open := loop + 1
-	if src.at(open) == "await" {
+	if src.At(open) == "await" {
 		open++
 	}
-	if src.at(open) != "(" || src.tokens[open].match < 0 {
+	if src.At(open) != "(" || src.Tokens[open].Match < 0 {
 		return -1
 	}
-	for i := open + 1; i < src.tokens[open].match; i++ {
+	for i := open + 1; i < src.Tokens[open].Match; i++ {
 		switch {
-		case src.at(i) == "of" && (src.isName(i+1) || src.at(i+1) == "this"):
-			if src.at(i+2) == "(" {
+		case src.At(i) == "of" && (src.IsName(i+1) || src.At(i+1) == "this"):
+			if src.At(i+2) == "(" {
 				return -1
 			}
 			return i + 1
-		case src.at(i) == "length" && src.at(i-1) == ".":
+		case src.At(i) == "length" && src.At(i-1) == ".":
 			if root, ok := src.root(i); ok {
 				return root
 			}
@@ -261,63 +263,15 @@ func (src *source) collection(loop int) int {
 
 // decides reports whether a loop's body chooses among the elements.
 func (src *source) decides(loop int) bool {
-	head, end, ok := src.loopBody(loop)
+	head, end, ok := src.LoopBody(loop)
 	if !ok {
 		return false
 	}
 	for i := head; i < end; i++ {
-		switch src.at(i) {
+		switch src.At(i) {
 		case "if", "?", "===", "==", "&&", "continue", "break":
 			return true
 		}
 	}
 	return false
-}
-
-// loopBody is where the head of the loop at a token closes, and where its body
-// ends.
-func (src *source) loopBody(loop int) (head, end int, ok bool) {
-	open := loop + 1
-	if src.at(open) != "(" || src.tokens[open].match < 0 {
-		return 0, 0, false
-	}
-	head = src.tokens[open].match
-	end = head + 1
-	if src.at(end) == "{" && src.tokens[end].match > 0 {
-		return head, src.tokens[end].match, true
-	}
-	for end < len(src.tokens) && src.at(end) != ";" {
-		end++
-	}
-	return head, end, true
-}
-
-// enclosing returns the innermost function around token i, or the whole script.
-func (src *source) enclosing(i int) (function, bool) {
-	best, found := function{end: len(src.tokens)}, false
-	depth := i
-	for k := i - 1; k >= 0; k-- {
-		t := src.tokens[k]
-		if t.text != "{" || t.match < depth {
-			continue
-		}
-		head := -1
-		switch {
-		case src.at(k-1) == ")" && src.tokens[k-1].match >= 0:
-			head = src.tokens[k-1].match
-			switch src.at(head - 1) {
-			case "if", "for", "while", "switch", "catch", "with", "await":
-				continue
-			}
-		case src.at(k-1) == "=>" && src.at(k-2) == ")" && src.tokens[k-2].match >= 0:
-			head = src.tokens[k-2].match
-		case src.at(k-1) == "=>":
-			head = k - 2
-		default:
-			continue
-		}
-		best, found = function{head: head, body: k + 1, end: t.match}, true
-		break
-	}
-	return best, found
 }

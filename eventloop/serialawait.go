@@ -107,19 +107,19 @@ func (a *analysis) awaitLoop() (Site, []Site) {
 			if src == nil {
 				continue
 			}
-			f, ok := src.functionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
+			f, ok := src.FunctionAt(v.frame(i).LineNumber, v.frame(i).ColumnNumber)
 			if !ok {
 				continue
 			}
-			for k := f.body; k < f.end && k < len(src.tokens); k++ {
-				if src.at(k) != "await" || src.loopAround(f, k) < 0 {
+			for k := f.Body; k < f.End && k < len(src.Tokens); k++ {
+				if src.At(k) != "await" || src.LoopAround(f, k) < 0 {
 					continue
 				}
-				if inner, ok := src.enclosing(k); ok && inner.head != f.head {
+				if inner, ok := src.Enclosing(k); ok && inner.Head != f.Head {
 					continue // another function's
 				}
 				site := v.siteOf(i)
-				site.Line, site.Column = src.lineOf(k), src.column(k)
+				site.Line, site.Column = src.LineOf(k), src.Column(k)
 				if best[site] == nil {
 					best[site] = &found{site: site, leaf: stackKey{s.profile, s.node}}
 				}

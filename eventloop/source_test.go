@@ -1,9 +1,6 @@
 package eventloop
 
-import (
-	"strings"
-	"testing"
-)
+import "testing"
 
 const shop = `// JSON.parse( in a comment
 const users = new Map(), list = [], HOST = /^(([a-z0-9]+-?)+\.)+$/;
@@ -28,42 +25,6 @@ function check(host) { return "a/b".length && HOST.test(host); }
 const byName = (q) => users.values().toArray().filter(fits(q));
 `
 
-func TestFunctionAt(t *testing.T) {
-	src := newSource([]byte(shop))
-	for _, tt := range []struct {
-		line, column int // 0-based, as V8 gives them
-		first, last  string
-	}{
-		{2, 20, "let", ";"},   // total, at its parenthesis
-		{9, 13, "list", ")"},  // the arrow function find
-		{9, 31, "u", "id"},    // the one inside, at its parenthesis
-		{11, 7, "const", ";"}, // the method
-	} {
-		f, ok := src.functionAt(tt.line, tt.column)
-		if !ok || src.at(f.body) != tt.first || src.at(f.end-1) != tt.last {
-			t.Errorf("functionAt(%d, %d) = %q to %q, %v, want %q to %q", tt.line, tt.column, src.at(f.body), src.at(f.end-1), ok, tt.first, tt.last)
-		}
-	}
-	if f, _ := src.functionAt(0, 0); f.end != len(src.tokens) {
-		t.Errorf("the script's own code ends at token %d of %d", f.end, len(src.tokens))
-	}
-}
-
-func TestLinesAreReadWithoutComments(t *testing.T) {
-	src := newSource([]byte(shop))
-	if from, to := src.onLine(1); from != to {
-		t.Errorf("line 1 has tokens %d to %d, want none: it is a comment", from, to)
-	}
-	f, _ := src.functionAt(2, 20)
-	calls := src.calls(f.body, f.end, "price")
-	if len(calls) != 1 || src.lineOf(calls[0]) != 6 || src.column(calls[0]) != 18 {
-		t.Errorf("calls of price = %v", calls)
-	}
-	if loop := src.loopAround(f, calls[0]); loop < 0 || src.lineOf(loop) != 5 || !src.awaitsIn(loop) {
-		t.Errorf("loop around the call = token %d", loop)
-	}
-}
-
 func TestScanAround(t *testing.T) {
 	src := newSource([]byte(shop))
 	for _, tt := range []struct {
@@ -78,15 +39,15 @@ func TestScanAround(t *testing.T) {
 		{"a loop over the object's items", 11, 7, 15, "a loop over this", 14},
 		{"what was found a moment ago", 11, 7, 17, "", 0},
 	} {
-		f, ok := src.functionAt(tt.line, tt.column)
+		f, ok := src.FunctionAt(tt.line, tt.column)
 		if !ok {
 			t.Fatalf("%s: no function", tt.name)
 		}
-		from, to := src.onLine(tt.at)
+		from, to := src.OnLine(tt.at)
 		at, name := src.scanAround(f, from, to)
 		line := 0
 		if at >= 0 {
-			line = src.lineOf(at)
+			line = src.LineOf(at)
 		}
 		if name != tt.want || line != tt.wantLine {
 			t.Errorf("%s: scanAround = %q on line %d, want %q on line %d", tt.name, name, line, tt.want, tt.wantLine)
@@ -122,8 +83,8 @@ func TestPatternOf(t *testing.T) {
 const a = s.replace(/x+y/g, ''), b = s.split(','), c = new RegExp(q).test(s), d = other.exec(s);
 `))
 	for name, want := range map[string]string{"test": `/^(([a-z0-9]+-?)+\.)+$/`, "replace": "/x+y/g", "split": "", "exec": "RegExp"} {
-		for i := range src.tokens {
-			if src.at(i) == name && src.at(i+1) == "(" {
+		for i := range src.Tokens {
+			if src.At(i) == name && src.At(i+1) == "(" {
 				if got := src.patternOf(i); got != want {
 					t.Errorf("patternOf(%s) = %q, want %q", name, got, want)
 				}
@@ -146,34 +107,22 @@ func TestBacktracks(t *testing.T) {
 	}
 }
 
-func TestUnreadableSourceCostsALine(t *testing.T) {
-	src := newSource([]byte("const a = `unclosed\nfunction f() { return JSON.parse(x); }\n"))
-	src.functionAt(1, 10)
-	src = newSource([]byte(strings.Repeat("}])", 50) + "\nf(1)\n"))
-	if calls := src.calls(0, len(src.tokens), "f"); len(calls) != 1 {
-		t.Errorf("calls of f behind what cannot be read = %v", calls)
-	}
-}
-
 func FuzzSource(f *testing.F) {
 	f.Add(shop, 3, 20)
 	f.Add("for (const x of y) await z", 0, 0)
 	f.Add("a.b(c)[d].filter(x => x", 0, 5)
 	f.Fuzz(func(t *testing.T, text string, line, column int) {
 		src := newSource([]byte(text))
-		fn, ok := src.functionAt(line, column)
+		fn, ok := src.FunctionAt(line, column)
 		if !ok {
 			return
 		}
-		for n := range min(len(src.lines), 20) {
-			from, to := src.onLine(n + 1)
+		for n := range 20 {
+			from, to := src.OnLine(n + 1)
 			src.scanAround(fn, from, to)
 			src.callsOwn(from, to)
 			for i := from; i < to; i++ {
-				src.loopAround(fn, i)
 				src.patternOf(i)
-				src.enclosing(i)
-				src.declared(fn, src.at(i))
 			}
 		}
 	})

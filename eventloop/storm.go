@@ -30,13 +30,13 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 	if src == nil {
 		return nil
 	}
-	f, ok := src.functionAt(v.frame(bottom).LineNumber, v.frame(bottom).ColumnNumber)
-	if !ok || f.head == 0 && f.body == 0 {
+	f, ok := src.FunctionAt(v.frame(bottom).LineNumber, v.frame(bottom).ColumnNumber)
+	if !ok || f.Head == 0 && f.Body == 0 {
 		return nil // top-level code
 	}
 	awaits := -1 // an await that a loop comes to again and again
-	for i := f.body; i < f.end && i < len(src.tokens); i++ {
-		if src.at(i) == "await" && src.loopAround(f, i) >= 0 {
+	for i := f.Body; i < f.End && i < len(src.Tokens); i++ {
+		if src.At(i) == "await" && src.LoopAround(f, i) >= 0 {
 			awaits = i
 			break
 		}
@@ -56,7 +56,7 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 		if s == nil {
 			return nil
 		}
-		fn, ok := s.functionAt(frame.LineNumber, frame.ColumnNumber)
+		fn, ok := s.FunctionAt(frame.LineNumber, frame.ColumnNumber)
 		if !ok {
 			return nil
 		}
@@ -64,26 +64,26 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 		if i > 0 {
 			line, _ = v.callLine(i)
 		}
-		from, to := s.onLine(line)
+		from, to := s.OnLine(line)
 		if from >= to {
 			continue
 		}
 		// Code that was inlined has the line of another function.
-		if from >= fn.end || to <= fn.head {
-			if other, ok := s.enclosing(from); ok {
+		if from >= fn.End || to <= fn.Head {
+			if other, ok := s.Enclosing(from); ok {
 				fn = other
 			}
 		}
-		loop := s.loopAround(fn, from)
+		loop := s.LoopAround(fn, from)
 		if loop < 0 {
 			for k := from; k < to && loop < 0; k++ { // a loop on one line
-				loop = s.loopAround(fn, k)
+				loop = s.LoopAround(fn, k)
 			}
 		}
 		if loop >= 0 && !s.awaitsIn(loop) {
 			return nil
 		}
-		if s.passed(fn.head) >= 0 {
+		if s.passed(fn.Head) >= 0 {
 			return nil // called for every element of a collection
 		}
 	}
@@ -91,20 +91,20 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 		return a.queued(&serialAwaitCause, v, bottom, src, awaits, "await")
 	}
 	if byTick {
-		for i := f.body; i < f.end && i < len(src.tokens); i++ {
-			if src.at(i) == "nextTick" && src.at(i+1) == "(" {
+		for i := f.Body; i < f.End && i < len(src.Tokens); i++ {
+			if src.At(i) == "nextTick" && src.At(i+1) == "(" {
 				return a.queued(&nextTickCause, v, bottom, src, i, "process.nextTick")
 			}
 		}
 	}
-	for i := f.body; i < f.end && i < len(src.tokens); i++ {
-		switch src.at(i) {
+	for i := f.Body; i < f.End && i < len(src.Tokens); i++ {
+		switch src.At(i) {
 		case "then", "queueMicrotask", "finally":
-			if src.at(i+1) == "(" {
-				return a.queued(&microtaskCause, v, bottom, src, i, src.at(i))
+			if src.At(i+1) == "(" {
+				return a.queued(&microtaskCause, v, bottom, src, i, src.At(i))
 			}
 		case "nextTick":
-			if src.at(i+1) == "(" {
+			if src.At(i+1) == "(" {
 				return a.queued(&nextTickCause, v, bottom, src, i, "process.nextTick")
 			}
 		}
@@ -114,16 +114,16 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 
 func (a *analysis) queued(c *Cause, v *sample, frame int, src *source, at int, detail string) *claim {
 	s := v.siteOf(frame)
-	s.Line, s.Column = src.lineOf(at), src.column(at)
+	s.Line, s.Column = src.LineOf(at), src.Column(at)
 	return &claim{cause: c, site: s, detail: detail}
 }
 
 // awaitsIn reports whether the loop at a token awaits something.
 func (src *source) awaitsIn(loop int) bool {
 	open := loop + 1
-	if src.at(open) == "await" {
+	if src.At(open) == "await" {
 		return true
 	}
-	_, end, ok := src.loopBody(loop)
-	return ok && src.mentions(open, end, "await")
+	_, end, ok := src.LoopBody(loop)
+	return ok && src.Mentions(open, end, "await")
 }

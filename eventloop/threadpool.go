@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"heapsnap/jssource"
 )
 
 var threadpoolCause = Cause{
@@ -154,7 +156,7 @@ func (a *analysis) submitter(f *Finding) {
 		at = slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" })
 	}
 	for _, c := range s.Stack {
-		f.Stack = append(f.Stack, Site{Function: c.FunctionName, File: scriptPath(c.URL), Line: c.LineNumber + 1, Column: c.ColumnNumber + 1})
+		f.Stack = append(f.Stack, Site{Function: c.FunctionName, File: jssource.Path(c.URL), Line: c.LineNumber + 1, Column: c.ColumnNumber + 1})
 	}
 	if at >= 0 {
 		f.Site = f.Stack[at]

@@ -1,5 +1,7 @@
 package eventloop
 
+import "heapsnap/jssource"
+
 // unclear reports whether a noticeable part of the busy time is attributed to a
 // function whose callee was inlined before the profiler began, so that the
 // profile names the caller only: its hot line is a call of another function of
@@ -38,8 +40,8 @@ func unclear(p *Profile, src *sources) bool {
 		if s == nil || v.user(at-1) || v.name(at-1) == "" {
 			continue
 		}
-		f, ok := s.functionAt(v.frame(at).LineNumber, v.frame(at).ColumnNumber)
-		if ok && !s.mentions(f.body, f.end, v.name(at-1)) && s.callsOwn(f.body, f.end) {
+		f, ok := s.FunctionAt(v.frame(at).LineNumber, v.frame(at).ColumnNumber)
+		if ok && !s.Mentions(f.Body, f.End, v.name(at-1)) && s.callsOwn(f.Body, f.End) {
 			hidden += us
 		}
 	}
@@ -49,8 +51,8 @@ func unclear(p *Profile, src *sources) bool {
 // callsOwn reports whether a function that is written in the script is called
 // between two tokens.
 func (src *source) callsOwn(from, to int) bool {
-	for i := max(from, 0); i < to && i < len(src.tokens); i++ {
-		if src.isName(i) && src.at(i+1) == "(" && src.at(i-1) != "function" && src.definition(src.at(i)) >= 0 {
+	for i := max(from, 0); i < to && i < len(src.Tokens); i++ {
+		if src.IsName(i) && src.At(i+1) == "(" && src.At(i-1) != "function" && src.definition(src.At(i)) >= 0 {
 			return true
 		}
 	}
@@ -61,7 +63,7 @@ func (src *source) callsOwn(from, to int) bool {
 // function f(, f = (, f(a) { in a class or an object; -1 if it is not here.
 func (src *source) definition(name string) int {
 	for _, i := range src.defined() {
-		if src.at(i) == name {
+		if src.At(i) == name {
 			return i
 		}
 	}
@@ -72,15 +74,15 @@ func (src *source) definition(name string) int {
 func (src *source) defined() []int {
 	if src.names == nil {
 		src.names = []int{}
-		for i := range src.tokens {
-			if !src.isName(i) {
+		for i := range src.Tokens {
+			if !src.IsName(i) {
 				continue
 			}
-			next := src.at(i + 1)
+			next := src.At(i + 1)
 			switch {
-			case src.at(i-1) == "function", src.at(i-1) == "*" && src.at(i-2) == "function":
-			case (next == "=" || next == ":") && (src.at(i+2) == "function" || src.at(i+2) == "async" || src.arrowAt(i+2)):
-			case next == "(" && src.tokens[i+1].match > 0 && src.at(src.tokens[i+1].match+1) == "{" && !keywordBeforeBlock[src.at(i)]:
+			case src.At(i-1) == "function", src.At(i-1) == "*" && src.At(i-2) == "function":
+			case (next == "=" || next == ":") && (src.At(i+2) == "function" || src.At(i+2) == "async" || src.arrowAt(i+2)):
+			case next == "(" && src.Tokens[i+1].Match > 0 && src.At(src.Tokens[i+1].Match+1) == "{" && !keywordBeforeBlock[src.At(i)]:
 			default:
 				continue
 			}
@@ -94,21 +96,20 @@ var keywordBeforeBlock = map[string]bool{"if": true, "for": true, "while": true,
 
 // arrowAt reports whether an arrow function begins at token i.
 func (src *source) arrowAt(i int) bool {
-	if src.at(i) == "(" && i < len(src.tokens) && src.tokens[i].match > 0 {
-		return src.at(src.tokens[i].match+1) == "=>"
+	if src.At(i) == "(" && i < len(src.Tokens) && src.Tokens[i].Match > 0 {
+		return src.At(src.Tokens[i].Match+1) == "=>"
 	}
-	return src.isName(i) && src.at(i+1) == "=>"
+	return src.IsName(i) && src.At(i+1) == "=>"
 }
 
 // bodyOf is the extent of the function whose name is token i.
-func (src *source) bodyOf(i int) (function, bool) {
+func (src *source) bodyOf(i int) (jssource.Function, bool) {
 	open := i + 1
-	for ; open < i+5 && src.at(open) != "(" && !src.arrowAt(open); open++ {
+	for ; open < i+5 && src.At(open) != "(" && !src.arrowAt(open); open++ {
 	}
-	if open >= len(src.tokens) {
-		return function{}, false
+	if open >= len(src.Tokens) {
+		return jssource.Function{}, false
 	}
-	line := src.lineOf(open)
-	f, ok := src.functionAt(line-1, src.tokens[open].offset-src.lines[line-1])
-	return f, ok && f.body > 0
+	f, ok := src.FunctionFrom(open)
+	return f, ok && f.Body > 0
 }

@@ -3,7 +3,8 @@ package eventloop
 import (
 	"fmt"
 	"math"
-	"strings"
+
+	"heapsnap/jssource"
 )
 
 var workersCause = Cause{
@@ -65,43 +66,23 @@ func (a *analysis) workerStart() Site {
 		if src == nil || isPackage(script) {
 			continue
 		}
-		for i := range src.tokens {
-			if src.at(i) != "new" {
+		for i := range src.Tokens {
+			if src.At(i) != "new" {
 				continue
 			}
 			end := i + 1
-			for src.isName(end) || src.at(end) == "." {
+			for src.IsName(end) || src.At(end) == "." {
 				end++
 			}
-			if name := src.at(end - 1); name != "Worker" || src.at(end) != "(" {
+			if name := src.At(end - 1); name != "Worker" || src.At(end) != "(" {
 				continue
 			}
-			s := Site{File: scriptPath(script), Line: src.lineOf(i), Column: src.column(i)}
-			if f, ok := src.enclosing(i); ok {
-				s.Function = src.functionName(f)
+			s := Site{File: jssource.Path(script), Line: src.LineOf(i), Column: src.Column(i)}
+			if f, ok := src.Enclosing(i); ok {
+				s.Function = src.FunctionName(f)
 			}
 			return s
 		}
 	}
 	return Site{}
-}
-
-// functionName is the name that a function is declared or assigned by.
-func (src *source) functionName(f function) string {
-	k := f.head - 1
-	if src.at(k) == "async" {
-		k--
-	}
-	switch {
-	case src.at(k) == "=" || src.at(k) == ":":
-		return src.at(k - 1)
-	case src.at(k) == "function":
-		if t := src.at(k - 1); t == "=" || t == ":" {
-			return src.at(k - 2)
-		}
-		return "(anonymous)"
-	case src.isName(k) && !strings.Contains("if for while switch return", src.at(k)):
-		return src.at(k)
-	}
-	return "(anonymous)"
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tdewolff/parse/v2/js"
+	"heapsnap/jssource"
 )
 
 // A use is a place in the source that puts something into a collection or a
@@ -46,15 +46,15 @@ func (p *Pass) adders(script, name string, property, entries bool) []use {
 		name = symbol
 	}
 	at := func(i int) string {
-		if i < 0 || i >= len(src.tokens) {
+		if i < 0 || i >= len(src.Tokens) {
 			return ""
 		}
-		return src.tokens[i].text
+		return src.Tokens[i].Text
 	}
 	member := func(i int) bool { return at(i) == "." || at(i) == "?." }
 	var uses []use
-	for i, t := range src.tokens {
-		if t.text != name || !js.IsIdentifierName(t.kind) && t.kind != js.PrivateIdentifierToken {
+	for i, t := range src.Tokens {
+		if t.Text != name || !t.IsName() && !t.IsPrivate() {
 			continue
 		}
 		if at(i-1) == "[" && at(i+1) == "]" && at(i+2) == "=" && entries {
@@ -73,9 +73,9 @@ func (p *Pass) adders(script, name string, property, entries bool) []use {
 		switch {
 		case entries && member(next) && addingMethods[at(next+1)] && at(next+2) == "(":
 			how = usesMethod
-		case entries && at(next) == "[" && src.tokens[next].match > 0 && isAssignment(at(src.tokens[next].match+1)):
+		case entries && at(next) == "[" && src.Tokens[next].Match > 0 && isAssignment(at(src.Tokens[next].Match+1)):
 			how = usesIndex
-		case at(next) == "?." && at(next+1) == "[" && src.tokens[next+1].match > 0:
+		case at(next) == "?." && at(next+1) == "[" && src.Tokens[next+1].Match > 0:
 			continue
 		case isAssignment(at(next)) && !declared && !(property && !member(i-1)):
 			if !empty(at(next+1), at(next+2)) {
@@ -116,13 +116,13 @@ func (src *source) symbol(name string) (variable string, ok bool) {
 		return "", false
 	}
 	description = strings.TrimSuffix(description, ">")
-	for i, t := range src.tokens {
-		if t.text != "Symbol" || i < 2 || src.tokens[i-1].text != "=" {
+	for i, t := range src.Tokens {
+		if t.Text != "Symbol" || i < 2 || src.Tokens[i-1].Text != "=" {
 			continue
 		}
-		for k := i + 1; k < len(src.tokens) && k < i+5; k++ {
-			if isString(src.tokens[k:k+1], description) {
-				return src.tokens[i-2].text, true
+		for k := i + 1; k < len(src.Tokens) && k < i+5; k++ {
+			if isString(src.Tokens[k:k+1], description) {
+				return src.Tokens[i-2].Text, true
 			}
 		}
 	}
@@ -145,11 +145,11 @@ func (p *Pass) calls(script string, names []string, role string, accept func(src
 		return nil
 	}
 	var found []Location
-	for i, t := range src.tokens {
-		if i+1 >= len(src.tokens) || src.tokens[i+1].text != "(" || !slices.Contains(names, t.text) {
+	for i, t := range src.Tokens {
+		if i+1 >= len(src.Tokens) || src.Tokens[i+1].Text != "(" || !slices.Contains(names, t.Text) {
 			continue
 		}
-		if !js.IsIdentifierName(t.kind) || i > 0 && src.tokens[i-1].text == "function" {
+		if !t.IsName() || i > 0 && src.Tokens[i-1].Text == "function" {
 			continue
 		}
 		if accept(src, i+1) {
@@ -161,22 +161,22 @@ func (p *Pass) calls(script string, names []string, role string, accept func(src
 
 // spans reports whether the brackets opening at open contain the place l.
 func (src *source) spans(open int, l Location) bool {
-	end := src.tokens[open].match
-	at := src.offset(l.Line, l.Column)
-	return end > open && at > src.tokens[open].offset && at < src.tokens[end].offset
+	end := src.Tokens[open].Match
+	at := src.Offset(l.Line, l.Column)
+	return end > open && at > src.Tokens[open].Offset && at < src.Tokens[end].Offset
 }
 
 // argument returns the tokens of the n-th argument of the call opening at open.
-func (src *source) argument(open, n int) []token {
-	end := src.tokens[open].match
+func (src *source) argument(open, n int) []jssource.Token {
+	end := src.Tokens[open].Match
 	if end < 0 {
 		return nil
 	}
 	from, k := open+1, 0
 	for i := open + 1; i <= end; i++ {
-		switch src.tokens[i].text {
+		switch src.Tokens[i].Text {
 		case "(", "[", "{":
-			if m := src.tokens[i].match; m > i && m < end {
+			if m := src.Tokens[i].Match; m > i && m < end {
 				i = m
 			}
 			continue
@@ -187,7 +187,7 @@ func (src *source) argument(open, n int) []token {
 			}
 		}
 		if k == n {
-			return src.tokens[from:i]
+			return src.Tokens[from:i]
 		}
 		k++
 		from = i + 1
@@ -196,11 +196,11 @@ func (src *source) argument(open, n int) []token {
 }
 
 // mentions reports whether tokens have the identifier name.
-func mentions(tokens []token, name string) bool {
-	return slices.ContainsFunc(tokens, func(t token) bool { return t.text == name && js.IsIdentifierName(t.kind) })
+func mentions(tokens []jssource.Token, name string) bool {
+	return slices.ContainsFunc(tokens, func(t jssource.Token) bool { return t.Text == name && t.IsName() })
 }
 
 // isString reports whether tokens are just the string text.
-func isString(tokens []token, text string) bool {
-	return len(tokens) == 1 && tokens[0].kind == js.StringToken && strings.Trim(tokens[0].text, `'"`) == text
+func isString(tokens []jssource.Token, text string) bool {
+	return len(tokens) == 1 && tokens[0].IsString() && strings.Trim(tokens[0].Text, `'"`) == text
 }

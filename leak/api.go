@@ -3,8 +3,6 @@ package leak
 import (
 	"slices"
 	"strings"
-
-	"github.com/tdewolff/parse/v2/js"
 )
 
 // A binding is what a name in a script stands for: a module of Node's, or
@@ -22,38 +20,38 @@ func (src *source) bindings() map[string]binding {
 		return src.bound
 	}
 	src.bound = map[string]binding{}
-	for i, t := range src.tokens {
-		if t.kind != js.StringToken {
+	for i, t := range src.Tokens {
+		if !t.IsString() {
 			continue
 		}
-		module := strings.TrimPrefix(strings.Trim(t.text, `'"`), "node:")
+		module := strings.TrimPrefix(strings.Trim(t.Text, `'"`), "node:")
 		switch {
-		case src.at(i-1) == "(" && (src.at(i-2) == "require" || src.at(i-2) == "import" || src.at(i-2) == "getBuiltinModule") && src.at(i+1) == ")":
+		case src.At(i-1) == "(" && (src.At(i-2) == "require" || src.At(i-2) == "import" || src.At(i-2) == "getBuiltinModule") && src.At(i+1) == ")":
 			export := ""
-			if src.at(i+2) == "." {
-				export = src.at(i + 3)
+			if src.At(i+2) == "." {
+				export = src.At(i + 3)
 			}
 			// Back over __importStar(, await and the like to the assignment.
 			k := i - 3
-			for k > 0 && k > i-10 && src.at(k) != "=" {
+			for k > 0 && k > i-10 && src.At(k) != "=" {
 				k--
 			}
-			if src.at(k) == "=" {
+			if src.At(k) == "=" {
 				src.bind(k-1, module, export)
 			}
-		case src.at(i-1) == "from":
+		case src.At(i-1) == "from":
 			k := i - 2
 			switch {
-			case src.at(k) == "}":
+			case src.At(k) == "}":
 				src.bind(k, module, "")
-			case src.at(k-1) == "as": // * as net
-				src.bound[src.at(k)] = binding{module, ""}
+			case src.At(k-1) == "as": // * as net
+				src.bound[src.At(k)] = binding{module, ""}
 			default:
-				src.bound[src.at(k)] = binding{module, ""}
+				src.bound[src.At(k)] = binding{module, ""}
 			}
-			if src.at(k) == "}" { // import net, { connect } from 'net'
-				if open := src.tokens[k].match; open > 1 && src.at(open-1) == "," {
-					src.bound[src.at(open-2)] = binding{module, ""}
+			if src.At(k) == "}" { // import net, { connect } from 'net'
+				if open := src.Tokens[k].Match; open > 1 && src.At(open-1) == "," {
+					src.bound[src.At(open-2)] = binding{module, ""}
 				}
 			}
 		}
@@ -63,65 +61,58 @@ func (src *source) bindings() map[string]binding {
 
 // bind notes what the pattern that ends at token k stands for.
 func (src *source) bind(k int, module, export string) {
-	if src.at(k) != "}" {
-		if k >= 0 && js.IsIdentifierName(src.tokens[k].kind) {
-			src.bound[src.at(k)] = binding{module, export}
+	if src.At(k) != "}" {
+		if k >= 0 && src.Tokens[k].IsName() {
+			src.bound[src.At(k)] = binding{module, export}
 		}
 		return
 	}
-	open := src.tokens[k].match
+	open := src.Tokens[k].Match
 	for i := open + 1; i < k && open >= 0; i++ {
-		name := src.at(i)
-		if !js.IsIdentifierName(src.tokens[i].kind) || src.at(i-1) != "{" && src.at(i-1) != "," {
+		name := src.At(i)
+		if !src.Tokens[i].IsName() || src.At(i-1) != "{" && src.At(i-1) != "," {
 			continue
 		}
 		local := name
-		if next := src.at(i + 1); next == ":" || next == "as" {
-			local = src.at(i + 2)
+		if next := src.At(i + 1); next == ":" || next == "as" {
+			local = src.At(i + 2)
 		}
 		src.bound[local] = binding{module, name}
 	}
-}
-
-func (src *source) at(i int) string {
-	if i < 0 || i >= len(src.tokens) {
-		return ""
-	}
-	return src.tokens[i].text
 }
 
 // callee says which function of which module the call opening at open calls:
 // "net.connect", ".fetch" for a global, or "".
 func (src *source) callee(open int) (name string, at int) {
 	k := open - 1
-	if src.at(k) == ")" { // (0, net_1.connect)(
+	if src.At(k) == ")" { // (0, net_1.connect)(
 		k--
 	}
-	if k < 0 || !js.IsIdentifierName(src.tokens[k].kind) {
+	if k < 0 || !src.Tokens[k].IsName() {
 		return "", 0
 	}
 	at = k
-	last := src.at(k)
+	last := src.At(k)
 	bound := src.bindings()
-	if before := src.at(k - 1); before != "." && before != "?." {
+	if before := src.At(k - 1); before != "." && before != "?." {
 		if b, ok := bound[last]; ok {
 			if b.export == "" || b.export == "default" {
 				return b.module + "." + last, at // import fetch from
 			}
 			return b.module + "." + b.export, at
 		}
-		if before == "function" || src.at(src.match(open)+1) == "{" { // declares one of this name
+		if before == "function" || src.At(src.match(open)+1) == "{" { // declares one of this name
 			return "", 0
 		}
 		return "." + last, at
 	}
-	owner := src.at(k - 2)
-	if owner == "default" && src.at(k-3) == "." {
-		owner = src.at(k - 4)
+	owner := src.At(k - 2)
+	if owner == "default" && src.At(k-3) == "." {
+		owner = src.At(k - 4)
 	}
 	if owner == ")" { // require('net').connect(
-		if o := src.tokens[k-2].match; o > 0 && src.at(o-1) == "require" && o+1 < k {
-			return strings.TrimPrefix(strings.Trim(src.at(o+1), `'"`), "node:") + "." + last, at
+		if o := src.Tokens[k-2].Match; o > 0 && src.At(o-1) == "require" && o+1 < k {
+			return strings.TrimPrefix(strings.Trim(src.At(o+1), `'"`), "node:") + "." + last, at
 		}
 		return "", 0
 	}
@@ -129,7 +120,7 @@ func (src *source) callee(open int) (name string, at int) {
 		return "." + last, at
 	}
 	b, ok := bound[owner]
-	if !ok || src.at(k-3) == "." && src.at(k-2) == owner {
+	if !ok || src.At(k-3) == "." && src.At(k-2) == owner {
 		return "", 0
 	}
 	module := b.module
@@ -139,7 +130,7 @@ func (src *source) callee(open int) (name string, at int) {
 	return module + "." + last, at
 }
 
-func (src *source) match(open int) int { return src.tokens[open].match }
+func (src *source) match(open int) int { return src.Tokens[open].Match }
 
 // apiCalls returns the calls in a script of functions of Node's modules, named
 // as in families.
@@ -150,8 +141,8 @@ func (p *Pass) apiCalls(script string, api []string, role string, accept func(sr
 	}
 	src := p.file(script)
 	var found []Location
-	for i, t := range src.tokens {
-		if t.text != "(" || t.match < 0 || t.kind == js.StringToken {
+	for i, t := range src.Tokens {
+		if t.Text != "(" || t.Match < 0 || t.IsString() {
 			continue
 		}
 		name, at := src.callee(i)
@@ -169,19 +160,19 @@ func (p *Pass) makers(l Location, api []string, role string) []Location {
 	var around, file []Location
 	innermost, before := -1, -1
 	p.apiCalls(l.File, api, role, func(src *source, open int) bool {
-		at := src.offset(l.Line, l.Column)
+		at := src.Offset(l.Line, l.Column)
 		call := src.location(l.File, open-1, role)
 		if src.spans(open, l) {
-			innermost, around = len(src.text), []Location{call} // later ones are further in
+			innermost, around = len(src.Text), []Location{call} // later ones are further in
 			return false
 		}
 		file = append(file, call)
-		if body := src.bodyAround(open); body >= 0 && innermost < len(src.text) {
-			from, to := src.tokens[body].offset, src.tokens[src.tokens[body].match].offset
+		if body := src.bodyAround(open); body >= 0 && innermost < len(src.Text) {
+			from, to := src.Tokens[body].Offset, src.Tokens[src.Tokens[body].Match].Offset
 			// l stands in the function that calls, or is that function itself: its
 			// place is that of its parameters.
 			inside := at > from && at < to || src.heads(body, at)
-			offset := src.tokens[open].offset
+			offset := src.Tokens[open].Offset
 			switch {
 			case !inside:
 			case from > innermost, from == innermost && offset < at && offset > before:
@@ -200,32 +191,32 @@ func (p *Pass) makers(l Location, api []string, role string) []Location {
 // opens at token body: from its name or parameters on.
 func (src *source) heads(body, at int) bool {
 	k := body - 1
-	if src.at(k) == "=>" {
+	if src.At(k) == "=>" {
 		k--
 	}
-	if src.at(k) != ")" || src.tokens[k].match < 1 {
-		return k >= 0 && at == src.tokens[k].offset
+	if src.At(k) != ")" || src.Tokens[k].Match < 1 {
+		return k >= 0 && at == src.Tokens[k].Offset
 	}
-	open := src.tokens[k].match
-	return at >= src.tokens[max(0, open-2)].offset && at < src.tokens[body].offset
+	open := src.Tokens[k].Match
+	return at >= src.Tokens[max(0, open-2)].Offset && at < src.Tokens[body].Offset
 }
 
 // bodyAround returns the brace that opens the innermost function body around
 // token i, -1 at the top.
 func (src *source) bodyAround(i int) int {
 	if src.bodies == nil {
-		src.bodies = make([]int, len(src.tokens))
+		src.bodies = make([]int, len(src.Tokens))
 		var open []int
-		for k := range src.tokens {
-			for len(open) > 0 && k > src.tokens[open[len(open)-1]].match {
+		for k := range src.Tokens {
+			for len(open) > 0 && k > src.Tokens[open[len(open)-1]].Match {
 				open = open[:len(open)-1]
 			}
 			src.bodies[k] = -1
 			if len(open) > 0 {
 				src.bodies[k] = open[len(open)-1]
 			}
-			if src.at(k) == "{" && src.tokens[k].match > k && k > 0 {
-				if _, ok := src.functionBefore(k); ok {
+			if src.At(k) == "{" && src.Tokens[k].Match > k && k > 0 {
+				if _, ok := src.FunctionBefore(k); ok {
 					open = append(open, k)
 				}
 			}

@@ -52,7 +52,7 @@ func explainAsyncContext(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *cla
 		c.identity = []string{o.Name}
 		name := strings.TrimPrefix(p.shortName(owner), ".")
 		c.where = compactLocations(append(p.callsInProgram([]string{"add"}, "adds the member", func(src *source, open int) bool {
-			return open >= 3 && (name == "" || src.tokens[open-3].text == name)
+			return open >= 3 && (name == "" || src.Tokens[open-3].Text == name)
 		}), c.where...))
 		c.fix = fmt.Sprintf("Call %s.remove(emitter) when it ends. Domains are deprecated: AsyncLocalStorage carries what belongs to a request.", name)
 		return c
@@ -159,8 +159,8 @@ func (p *Pass) inHook(l Location) bool {
 		return false
 	}
 	if l.Function == "init" {
-		for _, t := range src.tokens {
-			if t.text == "createHook" {
+		for _, t := range src.Tokens {
+			if t.Text == "createHook" {
 				return true
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 )
 
 var bufferRule = Rule{
@@ -133,19 +134,19 @@ func (p *Pass) partCalls(adders []Location, sure, other []string) []Location {
 		if known {
 			body = src.bodyAround(at)
 		}
-		for i := max(body, 0); body >= 0 && i < src.tokens[body].match; i++ {
-			if src.at(i+1) == "(" {
-				called[src.at(i)] = true
+		for i := max(body, 0); body >= 0 && i < src.Tokens[body].Match; i++ {
+			if src.At(i+1) == "(" {
+				called[src.At(i)] = true
 			}
 		}
-		for i, t := range src.tokens {
-			if src.at(i+1) != "(" || src.at(i-1) != "." && src.at(i-1) != "?." || src.tokens[i+1].match < 0 {
+		for i, t := range src.Tokens {
+			if src.At(i+1) != "(" || src.At(i-1) != "." && src.At(i-1) != "?." || src.Tokens[i+1].Match < 0 {
 				continue
 			}
 			l := src.location(adder.File, i, "takes a part, which keeps the whole")
-			isSure := slices.Contains(sure, t.text)
+			isSure := slices.Contains(sure, t.Text)
 			switch {
-			case !isSure && !slices.Contains(other, t.text):
+			case !isSure && !slices.Contains(other, t.Text):
 			case l.Line == adder.Line || body >= 0 && src.bodyAround(i) == body:
 				found = append(found, l)
 			case isSure || called[l.Function]:
@@ -163,8 +164,8 @@ func (p *Pass) partCalls(adders []Location, sure, other []string) []Location {
 
 // tokenAt returns the token that stands at a place.
 func (src *source) tokenAt(l Location) (int, bool) {
-	offset := src.offset(l.Line, l.Column)
-	return slices.BinarySearchFunc(src.tokens, offset, func(t token, offset int) int { return t.offset - offset })
+	offset := src.Offset(l.Line, l.Column)
+	return slices.BinarySearchFunc(src.Tokens, offset, func(t jssource.Token, offset int) int { return t.Offset - offset })
 }
 
 // literalLength is how long a part is whose bounds are written as numbers: 8
@@ -175,7 +176,7 @@ func (p *Pass) literalLength(call Location) int {
 		return 0
 	}
 	i, ok := src.tokenAt(call)
-	if !ok || src.at(i+1) != "(" {
+	if !ok || src.At(i+1) != "(" {
 		return 0
 	}
 	bound := func(n int) (int, bool) {
@@ -183,7 +184,7 @@ func (p *Pass) literalLength(call Location) int {
 		if len(arg) != 1 {
 			return 0, false
 		}
-		v, err := strconv.ParseInt(strings.ReplaceAll(arg[0].text, "_", ""), 0, 32)
+		v, err := strconv.ParseInt(strings.ReplaceAll(arg[0].Text, "_", ""), 0, 32)
 		return int(v), err == nil
 	}
 	from, ok1 := bound(0)

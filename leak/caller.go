@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tdewolff/parse/v2/js"
-
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
 )
@@ -356,12 +354,12 @@ func (p *Pass) givenAway(pl place) []call {
 		return []call{{pl.Location, ofSurvivor - inFunction, givesAway}}
 	}
 	open := -1 // innermost call around the function
-	at := src.offset(pl.Line, pl.Column)
-	for i, t := range src.tokens {
-		if t.offset > at {
+	at := src.Offset(pl.Line, pl.Column)
+	for i, t := range src.Tokens {
+		if t.Offset > at {
 			break
 		}
-		if t.text == "(" && src.spans(i, pl.Location) && src.isCall(i) {
+		if t.Text == "(" && src.spans(i, pl.Location) && src.isCall(i) {
 			open = i
 		}
 	}
@@ -369,8 +367,8 @@ func (p *Pass) givenAway(pl place) []call {
 		return []call{{pl.Location, ofSurvivor - inFunction, givesAway}}
 	}
 	c := call{src.location(pl.File, open-1, "gives away the function that is kept"), ofSurvivor, givesAway}
-	c.points += p.namePoints(src.tokens[open-1].text, nil)
-	if src.tokens[open-1].within != "" {
+	c.points += p.namePoints(src.Tokens[open-1].Text, nil)
+	if src.Tokens[open-1].Within != "" {
 		c.points += inFunction
 	}
 	return []call{c}
@@ -381,27 +379,27 @@ func (src *source) isCall(open int) bool {
 	if open == 0 {
 		return false
 	}
-	switch t := src.tokens[open-1]; t.text {
+	switch t := src.Tokens[open-1]; t.Text {
 	case ")", "]":
 		return true
 	case "if", "for", "while", "switch", "catch", "with", "function", "return", "await", "typeof":
 		return false
 	default:
-		if !js.IsIdentifierName(t.kind) && t.kind != js.PrivateIdentifierToken {
+		if !t.IsName() && !t.IsPrivate() {
 			return false
 		}
 		// The parameters of a method's declaration are followed by its body.
-		end := src.tokens[open].match
-		return end < 0 || end+1 >= len(src.tokens) || src.tokens[end+1].text != "{"
+		end := src.Tokens[open].Match
+		return end < 0 || end+1 >= len(src.Tokens) || src.Tokens[end+1].Text != "{"
 	}
 }
 
 // functionBetween reports whether a function's body opens between the bracket
 // at open and the offset: what is written there is not the call's argument.
 func (src *source) functionBetween(open, offset int) bool {
-	for i := open + 1; i < len(src.tokens) && src.tokens[i].offset < offset; i++ {
-		if t := src.tokens[i]; t.text == "{" && t.match > 0 && src.tokens[t.match].offset > offset {
-			if _, ok := src.functionBefore(i); ok {
+	for i := open + 1; i < len(src.Tokens) && src.Tokens[i].Offset < offset; i++ {
+		if t := src.Tokens[i]; t.Text == "{" && t.Match > 0 && src.Tokens[t.Match].Offset > offset {
+			if _, ok := src.FunctionBefore(i); ok {
 				return true
 			}
 		}
@@ -443,12 +441,12 @@ func (p *Pass) callsOf(v variable, adding map[string]bool, role string) []call {
 			continue
 		}
 		src := p.file(script)
-		for i, t := range src.tokens {
-			if t.text != v.name || !js.IsIdentifierName(t.kind) && t.kind != js.PrivateIdentifierToken {
+		for i, t := range src.Tokens {
+			if t.Text != v.name || !t.IsName() && !t.IsPrivate() {
 				continue
 			}
-			member := src.at(i-1) == "." || src.at(i-1) == "?."
-			if member != v.property || !member && src.at(i+1) == ":" {
+			member := src.At(i-1) == "." || src.At(i-1) == "?."
+			if member != v.property || !member && src.At(i+1) == ":" {
 				continue
 			}
 			at, points := src.use(i)
@@ -458,7 +456,7 @@ func (p *Pass) callsOf(v variable, adding map[string]bool, role string) []call {
 			for ; at >= 0; at = src.nextInChain(at) {
 				// name().then().subscribe(): every call of the chain may be it.
 				points := points + perHop*max(0, v.hops-near)
-				method, again := src.tokens[at].text, src.tokens[at].within != ""
+				method, again := src.Tokens[at].Text, src.Tokens[at].Within != ""
 				switch {
 				case at > i && (again || !adding[method]):
 					points += p.namePoints(method, adding)
@@ -480,39 +478,39 @@ func (p *Pass) callsOf(v variable, adding map[string]bool, role string) []call {
 // and points; -1 if it is not used in a call.
 func (src *source) use(i int) (at, points int) {
 	k := i
-	if src.at(k+1) == ")" && src.tokens[k+1].match >= 0 && src.at(k-1) == "await" { // (await name).method()
+	if src.At(k+1) == ")" && src.Tokens[k+1].Match >= 0 && src.At(k-1) == "await" { // (await name).method()
 		k++
 	}
 	for {
-		switch next := src.at(k + 1); {
-		case (next == "." || next == "?.") && k+2 < len(src.tokens) && src.at(k+2) != "(":
+		switch next := src.At(k + 1); {
+		case (next == "." || next == "?.") && k+2 < len(src.Tokens) && src.At(k+2) != "(":
 			k += 2
 		case next == "(":
-			if src.tokens[k].text == ")" {
+			if src.Tokens[k].Text == ")" {
 				return -1, 0
 			}
 			return k, ofVariable
-		case next == "[" && src.tokens[k+1].match > 0 && isAssignment(src.at(src.tokens[k+1].match+1)):
+		case next == "[" && src.Tokens[k+1].Match > 0 && isAssignment(src.At(src.Tokens[k+1].Match+1)):
 			return k, ofVariable
-		case next == "[" && src.tokens[k+1].match > 0:
-			k = src.tokens[k+1].match
+		case next == "[" && src.Tokens[k+1].Match > 0:
+			k = src.Tokens[k+1].Match
 		case isAssignment(next) && k > i:
 			return k, ofVariable
 		default:
 			// An argument? The nearest bracket around it that is a call's.
 			depth := 0
 			for b := i - 1; b > 0; b-- {
-				switch src.at(b) {
+				switch src.At(b) {
 				case ")", "]", "}":
-					if m := src.tokens[b].match; m >= 0 {
+					if m := src.Tokens[b].Match; m >= 0 {
 						b = m
 					}
 				case "[", "{":
-					if _, isFunction := src.functionBefore(b); isFunction && src.at(b) == "{" {
+					if _, isFunction := src.FunctionBefore(b); isFunction && src.At(b) == "{" {
 						return -1, 0
 					}
 				case "(":
-					if src.isCall(b) && src.at(b-1) != ")" && src.at(b-1) != "]" {
+					if src.isCall(b) && src.At(b-1) != ")" && src.At(b-1) != "]" {
 						return b - 1, ofArgument
 					}
 					if depth++; depth > 1 {
@@ -530,11 +528,11 @@ func (src *source) use(i int) (at, points int) {
 // nextInChain returns the name of the method that is called on what the call of
 // the name at token at returns, -1 if there is none.
 func (src *source) nextInChain(at int) int {
-	if src.at(at+1) != "(" || src.tokens[at+1].match < 0 {
+	if src.At(at+1) != "(" || src.Tokens[at+1].Match < 0 {
 		return -1
 	}
-	end := src.tokens[at+1].match
-	if next := src.at(end + 1); (next == "." || next == "?.") && src.at(end+3) == "(" {
+	end := src.Tokens[at+1].Match
+	if next := src.At(end + 1); (next == "." || next == "?.") && src.At(end+3) == "(" {
 		return end + 2
 	}
 	return -1

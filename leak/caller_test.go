@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"heapsnap/jssource"
 )
 
 func passOf(sources map[string]string) *Pass {
@@ -107,9 +109,9 @@ func TestCallsOf(t *testing.T) {
 			var all []string
 			for _, c := range calls {
 				src := p.file("/app/a.js")
-				offset := src.offset(c.Line, c.Column)
-				i := slices.IndexFunc(src.tokens, func(t token) bool { return t.offset == offset })
-				all = append(all, fmt.Sprintf("%d:%d %s", c.Line, c.Column, src.at(i)))
+				offset := src.Offset(c.Line, c.Column)
+				i := slices.IndexFunc(src.Tokens, func(t jssource.Token) bool { return t.Offset == offset })
+				all = append(all, fmt.Sprintf("%d:%d %s", c.Line, c.Column, src.At(i)))
 			}
 			if got := strings.Join(all, ", "); got != test.want {
 				t.Errorf("callsOf = %q, want %q", got, test.want)

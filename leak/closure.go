@@ -201,8 +201,8 @@ func (p *Pass) declarations(script, name string) []Location {
 		return nil
 	}
 	var found []Location
-	for i, t := range src.tokens {
-		if t.text == name && i > 0 && (src.tokens[i-1].text == "const" || src.tokens[i-1].text == "let" || src.tokens[i-1].text == "var") {
+	for i, t := range src.Tokens {
+		if t.Text == name && i > 0 && (src.Tokens[i-1].Text == "const" || src.Tokens[i-1].Text == "let" || src.Tokens[i-1].Text == "var") {
 			found = append(found, src.location(script, i, "declares the variable"))
 		}
 	}

@@ -65,9 +65,9 @@ func explainCode(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.where = compactLocations(append(c.where, p.callsInProgram(calls, "compiles it", func(src *source, open int) bool {
 		before := ""
 		if open >= 2 {
-			before = src.tokens[open-2].text
+			before = src.Tokens[open-2].Text
 		}
-		switch src.tokens[open-1].text {
+		switch src.Tokens[open-1].Text {
 		case "Function":
 			return before != "." && len(src.argument(open, 0)) > 0
 		case "eval":

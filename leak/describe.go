@@ -449,22 +449,22 @@ func (p *Pass) nestedAdders(holder, outer heapsnap.Node, entries []heapsnap.Node
 			continue
 		}
 		readers := map[string]bool{}
-		for _, t := range src.tokens {
-			if t.text == r.name && t.within != "" {
-				readers[t.within] = true
+		for _, t := range src.Tokens {
+			if t.Text == r.name && t.Within != "" {
+				readers[t.Within] = true
 			}
 		}
 		var found []Location
-		for i, t := range src.tokens {
-			if i < 2 || i+1 >= len(src.tokens) || !readers[t.within] {
+		for i, t := range src.Tokens {
+			if i < 2 || i+1 >= len(src.Tokens) || !readers[t.Within] {
 				continue
 			}
-			owner := src.tokens[i-2].text
+			owner := src.Tokens[i-2].Text
 			switch {
-			case src.tokens[i+1].text == "(" && slices.Contains(methods, t.text) && (src.tokens[i-1].text == "." || src.tokens[i-1].text == "?.") && owner != r.name:
+			case src.Tokens[i+1].Text == "(" && slices.Contains(methods, t.Text) && (src.Tokens[i-1].Text == "." || src.Tokens[i-1].Text == "?.") && owner != r.name:
 				found = append(found, src.location(script, i, "adds to the holder"))
-			case kind == "Object" && t.text == "=" && src.tokens[i-1].text == "]":
-				if open := src.tokens[i-1].match; open > 0 && src.tokens[open-1].text != r.name {
+			case kind == "Object" && t.Text == "=" && src.Tokens[i-1].Text == "]":
+				if open := src.Tokens[i-1].Match; open > 0 && src.Tokens[open-1].Text != r.name {
 					found = append(found, src.location(script, i, "adds to the holder"))
 				}
 			}
@@ -491,7 +491,7 @@ func (p *Pass) preferConstructors(found []Location, entries []heapsnap.Node) []L
 
 func (p *Pass) codeOf(l Location) string {
 	if src := p.file(l.File); src != nil {
-		return src.line(l.Line)
+		return src.Line(l.Line)
 	}
 	return ""
 }

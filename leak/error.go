@@ -174,9 +174,9 @@ func (p *Pass) setters(holder heapsnap.Node, label string) []Location {
 			continue
 		}
 		var found []Location
-		for i, t := range src.tokens {
-			if t.text == label && i+1 < len(src.tokens) && i > 0 &&
-				(src.tokens[i+1].text == ":" || src.tokens[i+1].text == "=" && src.tokens[i-1].text == ".") {
+		for i, t := range src.Tokens {
+			if t.Text == label && i+1 < len(src.Tokens) && i > 0 &&
+				(src.Tokens[i+1].Text == ":" || src.Tokens[i+1].Text == "=" && src.Tokens[i-1].Text == ".") {
 				found = append(found, src.location(script, i, "links it to the one before"))
 			}
 		}

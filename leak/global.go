@@ -118,19 +118,19 @@ func (p *Pass) globalMade(holder heapsnap.Node, name string) *Location {
 		}
 		var found *Location
 		declared := false
-		for i, t := range src.tokens {
-			if t.text != name || i+1 >= len(src.tokens) {
+		for i, t := range src.Tokens {
+			if t.Text != name || i+1 >= len(src.Tokens) {
 				continue
 			}
 			before := ""
 			if i > 0 {
-				before = src.tokens[i-1].text
+				before = src.Tokens[i-1].Text
 			}
 			switch {
 			case before == "const" || before == "let" || before == "var" || before == "function" || before == "class":
 				declared = true
-			case !isAssignment(src.tokens[i+1].text):
-			case before == "." && i > 1 && (src.tokens[i-2].text == "globalThis" || src.tokens[i-2].text == "global"):
+			case !isAssignment(src.Tokens[i+1].Text):
+			case before == "." && i > 1 && (src.Tokens[i-2].Text == "globalThis" || src.Tokens[i-2].Text == "global"):
 				l := src.location(script, i, "makes the global")
 				return &l
 			case before != "." && before != "," && before != "{" && before != "(" && found == nil:

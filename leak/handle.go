@@ -205,7 +205,7 @@ func (p *Pass) madeBy(c *claim, owners []heapsnap.Node, api []string, role strin
 			class := p.class(owner)
 			for _, script := range p.userScripts() {
 				c.where = append(c.where, p.calls(script, []string{class}, role, func(src *source, open int) bool {
-					return open > 1 && src.tokens[open-2].text == "new"
+					return open > 1 && src.Tokens[open-2].Text == "new"
 				})...)
 			}
 		}

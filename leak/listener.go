@@ -7,6 +7,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 )
 
 var listenerRule = Rule{
@@ -306,7 +307,7 @@ func (p *Pass) registration(pl place, sub subscription) []Location {
 			any := p.calls(script, methods, "adds the listener", func(src *source, open int) bool {
 				arg := src.argument(open, 1)
 				// A function written here would be the listener itself.
-				return isEvent(src, open) && !slices.ContainsFunc(arg, func(t token) bool { return t.text == "=>" || t.text == "function" })
+				return isEvent(src, open) && !slices.ContainsFunc(arg, func(t jssource.Token) bool { return t.Text == "=>" || t.Text == "function" })
 			})
 			if len(any) > 0 {
 				return append(any, pl.Location)

@@ -220,10 +220,10 @@ func (p *Pass) loads(scripts []string, functions ...string) []Location {
 			}
 			clearing := src.clearsCache()
 			found := p.calls(script, []string{function}, "loads the module", func(src *source, open int) bool {
-				if open >= 2 && (src.tokens[open-2].text == "." || src.tokens[open-2].text == "function") {
+				if open >= 2 && (src.Tokens[open-2].Text == "." || src.Tokens[open-2].Text == "function") {
 					return false
 				}
-				return src.isComputed(open) || function == "require" && clearing[src.tokens[open].within]
+				return src.isComputed(open) || function == "require" && clearing[src.Tokens[open].Within]
 			})
 			if len(found) > 0 {
 				slices.SortStableFunc(found, func(a, b Location) int {
@@ -239,13 +239,13 @@ func (p *Pass) loads(scripts []string, functions ...string) []Location {
 // clearsCache returns the functions that take something out of require.cache.
 func (src *source) clearsCache() map[string]bool {
 	functions := map[string]bool{}
-	for i, t := range src.tokens {
-		if t.text != "cache" && t.text != "_cache" || i < 2 || i+1 >= len(src.tokens) || src.tokens[i-1].text != "." || src.tokens[i+1].text != "[" {
+	for i, t := range src.Tokens {
+		if t.Text != "cache" && t.Text != "_cache" || i < 2 || i+1 >= len(src.Tokens) || src.Tokens[i-1].Text != "." || src.Tokens[i+1].Text != "[" {
 			continue
 		}
-		end := src.tokens[i+1].match
-		if i >= 3 && src.tokens[i-3].text == "delete" || end > 0 && end+1 < len(src.tokens) && isAssignment(src.tokens[end+1].text) {
-			functions[t.within] = true
+		end := src.Tokens[i+1].Match
+		if i >= 3 && src.Tokens[i-3].Text == "delete" || end > 0 && end+1 < len(src.Tokens) && isAssignment(src.Tokens[end+1].Text) {
+			functions[t.Within] = true
 		}
 	}
 	return functions
@@ -256,11 +256,11 @@ func (src *source) clearsCache() map[string]bool {
 func (src *source) isComputed(open int) bool {
 	argument := src.argument(open, 0)
 	for _, t := range argument {
-		if t.text == "resolve" {
+		if t.Text == "resolve" {
 			return false // require(require.resolve('./name'))
 		}
 	}
-	return len(argument) > 1 || len(argument) == 1 && (argument[0].text == "" || !strings.ContainsRune("\"'`", rune(argument[0].text[0])))
+	return len(argument) > 1 || len(argument) == 1 && (argument[0].Text == "" || !strings.ContainsRune("\"'`", rune(argument[0].Text[0])))
 }
 
 func mostFrequent(counts map[string]int) string {

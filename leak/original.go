@@ -3,6 +3,7 @@ package leak
 import (
 	"fmt"
 
+	"heapsnap/jssource"
 	"heapsnap/sourcemap"
 )
 
@@ -24,7 +25,7 @@ func (p *Pass) sourceMap(script string) *sourcemap.Map {
 // original moves a location in compiled code to where a person wrote it, and
 // returns that text, without tokens: it may be of another language. It is nil
 // where there is none.
-func (p *Pass) original(l *Location) *source {
+func (p *Pass) original(l *Location) *jssource.Source {
 	m := p.sourceMap(l.File)
 	if m == nil {
 		return nil
@@ -33,16 +34,16 @@ func (p *Pass) original(l *Location) *source {
 	if !ok || at.Source == "" {
 		return nil
 	}
-	compiled := ScriptPath(l.File)
+	compiled := jssource.Path(l.File)
 	l.Compiled = fmt.Sprintf("%s:%d:%d", compiled, l.Line, l.Column)
 	l.File, l.Line, l.Column = at.Source, at.Line, at.Column
 	src, ok := p.originals[at.Source]
 	if !ok {
 		if content, ok := m.Content(at.Source); ok {
-			src = newSource([]byte(content))
+			src = jssource.Lines([]byte(content))
 		} else if at.Source != compiled { // else the name stands for what it was compiled to
 			if text, err := p.opts.Source(at.Source); err == nil {
-				src = newSource(text)
+				src = jssource.Lines(text)
 			}
 		}
 		p.originals[at.Source] = src

@@ -7,6 +7,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 	"heapsnap/sourcemap"
 )
 
@@ -22,16 +23,16 @@ type Pass struct {
 	maps  map[string]*sourcemap.Map
 	// originals are the texts that source maps lead to; a file compiled in memory
 	// has the name of what it was compiled to.
-	originals map[string]*source
+	originals map[string]*jssource.Source
 
 	opened map[*diff.GrowthSite][]handle // see openHandles
 }
 
 func newPass(d *diff.Diff, opts Options) *Pass {
 	if opts.Source == nil {
-		opts.Source = ReadScript
+		opts.Source = jssource.ReadFile
 	}
-	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}, originals: map[string]*source{}}
+	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}, originals: map[string]*jssource.Source{}}
 }
 
 // userScript reports whether a script is the program's and not Node's own:

@@ -125,7 +125,7 @@ func (p *Pass) combinators(promise heapsnap.Node, name string) []Location {
 	find := func(accept func(src *source, open int) bool) []Location {
 		for _, script := range scripts {
 			found := p.calls(script, []string{"race", "any", "allSettled", "all"}, "adds to the promise", func(src *source, open int) bool {
-				return open >= 3 && src.tokens[open-3].text == "Promise" && src.tokens[open].match > open && accept(src, open)
+				return open >= 3 && src.Tokens[open-3].Text == "Promise" && src.Tokens[open].Match > open && accept(src, open)
 			})
 			if len(found) > 0 {
 				return found[:min(len(found), most)]
@@ -134,12 +134,12 @@ func (p *Pass) combinators(promise heapsnap.Node, name string) []Location {
 		return nil
 	}
 	if name != "" {
-		if found := find(func(src *source, open int) bool { return mentions(src.tokens[open:src.tokens[open].match], name) }); found != nil {
+		if found := find(func(src *source, open int) bool { return mentions(src.Tokens[open:src.Tokens[open].Match], name) }); found != nil {
 			return found
 		}
 	}
 	return find(func(src *source, open int) bool {
-		return src.tokens[open-1].text == "race" || src.tokens[open-1].text == "any"
+		return src.Tokens[open-1].Text == "race" || src.Tokens[open-1].Text == "any"
 	})
 }
 
@@ -330,7 +330,7 @@ func explainPromiseChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *cla
 	}
 	for _, pl := range p.places(functions, "function that waits for its next call") {
 		again := p.calls(pl.File, []string{pl.Function}, "waits for its own next call", func(src *source, open int) bool {
-			return src.tokens[open].within == pl.Function
+			return src.Tokens[open].Within == pl.Function
 		})
 		if len(again) > 0 && function == "" {
 			function = pl.Function + "()"

@@ -124,7 +124,7 @@ func (p *Pass) pipeCalls(target heapsnap.Node, sources []heapsnap.Node) []Locati
 	scripts = scripts[:min(len(scripts), maxFiles)]
 	for _, script := range scripts {
 		named := p.calls(script, methods, "pipes the stream", func(src *source, open int) bool {
-			return name != "" && mentions(src.tokens[open:max(open, src.tokens[open].match)], name)
+			return name != "" && mentions(src.Tokens[open:max(open, src.Tokens[open].Match)], name)
 		})
 		if len(named) > 0 {
 			return named

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 )
 
 // A waiter is what a promise does when it settles: a reaction, in V8's word.
@@ -227,20 +228,20 @@ func (p *Pass) awaits(function Location, name string) []Location {
 	from, to := src.body(function)
 	var named, all []Location
 	for i := from; i < to; i++ {
-		t := src.tokens[i]
-		if t.text != "await" && t.text != "yield" || t.within != function.Function && function.Function != "(anonymous)" {
+		t := src.Tokens[i]
+		if t.Text != "await" && t.Text != "yield" || t.Within != function.Function && function.Function != "(anonymous)" {
 			continue
 		}
 		end := i + 1
-		for end < to && src.tokens[end].text != ";" && src.tokens[end].text != "await" && src.tokens[end].text != "}" {
-			if m := src.tokens[end].match; m > end {
+		for end < to && src.Tokens[end].Text != ";" && src.Tokens[end].Text != "await" && src.Tokens[end].Text != "}" {
+			if m := src.Tokens[end].Match; m > end {
 				end = m
 			}
 			end++
 		}
 		l := src.location(function.File, i, "waits here")
 		all = append(all, l)
-		if name != "" && (mentions(src.tokens[i:min(end, to)], name) || src.callsReaderOf(src.tokens[i:min(end, to)], name)) {
+		if name != "" && (mentions(src.Tokens[i:min(end, to)], name) || src.callsReaderOf(src.Tokens[i:min(end, to)], name)) {
 			named = append(named, l)
 		}
 	}
@@ -255,15 +256,15 @@ func (p *Pass) awaits(function Location, name string) []Location {
 
 // callsReaderOf reports whether tokens call a function of this file that
 // mentions name.
-func (src *source) callsReaderOf(tokens []token, name string) bool {
+func (src *source) callsReaderOf(tokens []jssource.Token, name string) bool {
 	called := map[string]bool{}
 	for i, t := range tokens {
-		if i+1 < len(tokens) && tokens[i+1].text == "(" {
-			called[t.text] = true
+		if i+1 < len(tokens) && tokens[i+1].Text == "(" {
+			called[t.Text] = true
 		}
 	}
-	for _, t := range src.tokens {
-		if t.text == name && called[t.within] {
+	for _, t := range src.Tokens {
+		if t.Text == name && called[t.Within] {
 			return true
 		}
 	}
@@ -274,25 +275,25 @@ func (src *source) callsReaderOf(tokens []token, name string) bool {
 // l: from its head to its closing bracket, or to the end of an arrow
 // function's expression.
 func (src *source) body(l Location) (from, to int) {
-	at := src.offset(l.Line, l.Column)
-	for from < len(src.tokens) && src.tokens[from].offset < at {
+	at := src.Offset(l.Line, l.Column)
+	for from < len(src.Tokens) && src.Tokens[from].Offset < at {
 		from++
 	}
-	for i := from; i < len(src.tokens); i++ {
-		switch src.tokens[i].text {
+	for i := from; i < len(src.Tokens); i++ {
+		switch src.Tokens[i].Text {
 		case "(", "[":
-			if m := src.tokens[i].match; m > i {
+			if m := src.Tokens[i].Match; m > i {
 				i = m
 			}
 		case "{":
-			if m := src.tokens[i].match; m > i {
+			if m := src.Tokens[i].Match; m > i {
 				return from, m
 			}
 		case ";", ")", "]", "}":
 			return from, i
 		}
 	}
-	return from, len(src.tokens)
+	return from, len(src.Tokens)
 }
 
 // promiseName is the variable or property that a promise is in, alone, free of

@@ -61,7 +61,7 @@ func explainSymbol(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		}
 	}
 	c.where = p.callsInProgram([]string{"for"}, "makes the symbol", func(src *source, open int) bool {
-		return open >= 3 && src.tokens[open-3].text == "Symbol" && src.isComputed(open)
+		return open >= 3 && src.Tokens[open-3].Text == "Symbol" && src.isComputed(open)
 	})
 	return c
 }

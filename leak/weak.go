@@ -141,7 +141,7 @@ func explainRegistry(p *Pass, g *diff.GrowthSite, registry heapsnap.Node) *claim
 	}
 	name := strings.TrimPrefix(p.shortName(registry), ".")
 	c.where = p.callsInProgram([]string{"register"}, "registers the object", func(src *source, open int) bool {
-		return open >= 3 && (name == "" || src.tokens[open-3].text == name)
+		return open >= 3 && (name == "" || src.Tokens[open-3].Text == name)
 	})
 	for _, pl := range p.places(p.closures(held), "function that is kept") {
 		c.where = append(c.where, pl.Location)

@@ -26,13 +26,14 @@ const all = "*"
 // not here may hold no Go code: add one only when a reader would look for it by that name.
 var packages = map[string][]string{
 	"cmd":       {all},
-	"check":     {"cdp", "diff", "heapsnap", "leak", "report"},
+	"check":     {"cdp", "diff", "heapsnap", "jssource", "leak", "report"},
 	"report":    {}, // plain data only: every other package may be mapped to it, it maps nothing
-	"leak":      {"diff", "heapsnap", "sourcemap"},
-	"eventloop": {"cdp", "sourcemap"},
+	"leak":      {"diff", "heapsnap", "jssource", "sourcemap"},
+	"eventloop": {"cdp", "jssource", "sourcemap"},
 	"diff":      {"heapsnap"},
 	"heapsnap":  {}, // meets cdp at io.Reader
 	"cdp":       {}, // meets heapsnap at io.Writer
+	"jssource":  {},
 	"sourcemap": {},
 	"fixtures":  {},
 	"docs":      {all},             // tests that hold a document to the code
@@ -55,7 +56,7 @@ var modules = []struct {
 	{"github.com/spf13/cobra", []string{"cmd"}, "a library has no command line"},
 	{"github.com/spf13/pflag", []string{"cmd"}, "a library has no command line"},
 	{"github.com/google/pprof", []string{"eventloop"}, "the library of pprof's format, where profiles are exported"},
-	{"github.com/tdewolff/parse/v2", []string{"leak", "eventloop"}, "only rules and causes read JavaScript"},
+	{"github.com/tdewolff/parse/v2", []string{"jssource"}, "only jssource takes JavaScript apart"},
 	{"golang.org/x/image", []string{"report"}, "only report draws"},
 	{"golang.org/x/sys", []string{"cdp", "check", "cmd"}, "processes and terminals"},
 	{"golang.org/x/term", []string{"cmd"}, "only cmd knows a terminal"},
