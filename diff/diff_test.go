@@ -204,6 +204,21 @@ func TestCompare(t *testing.T) {
 @3101+2*i i<50 +3 object "Entry" 8
 @4001+2*i i<100 +4 object "Entry" 8
 `, "bounded @7 [x]: 25 25 50 100, entries 25 25 50 100\n"},
+		{"a cache of two generations, the older of which is thrown away as a whole", `captures 5
+@7 object "LRU": property old -> @101 -4, property old -> @3001 +4, property new -> @3001 +3 -4, property new -> @4001 +4
+@101 -4 object "Map": element j -> @201+2*j j<100
+@201+2*i i<100 -4 object "Entry" 8
+@3001 +3 object "Map": element j -> @3101+2*j j<20, element 20+j -> @4101+2*j j<30
+@3101+2*i i<20 +3 object "Entry" 8
+@4001 +4 object "Map": element j -> @4201+2*j j<4
+@4101+2*i i<30 +4 object "Entry" 8
+@4201+2*i i<4 +4 object "Entry" 8
+`, "bounded @3001 [x]: 0 0 21 30, entries 0 0 20 30, also @7\nin-flight @7 new: 0 0 0 5, entries 0 0 0 1\n"},
+		{"a leak into a Map that was made in the second round", `captures 5
+@7 object "App": property seen -> @2001 +2
+@2001 +2 object "Map": element j -> @2101+j/20*1000+2*(j%20) j<60
+@2101+i/20*1000+2*(i%20) i<60 +2+i/20 object "Entry" 8
+`, "leak @2001 [x]: 0 21 20 20, entries 0 20 20 20, also @7\n"},
 		{"older rounds are let go", `captures 4
 @7 object "Log": element j -> @1001+2*j j<70, element 70+j -> @2001+2*j j<70, element 200+j -> @3001+2*j j<70
 @1001+2*i i<10 +1 object "Line" 8

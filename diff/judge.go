@@ -33,12 +33,12 @@ func (c *comparison) judge() {
 			g.Judgement, g.Confidence, g.Why = judgeSwelling(g)
 			continue
 		}
-		g.Judgement, g.Confidence, g.Why = judgeSite(g)
+		g.Judgement, g.Confidence, g.Why = c.judgeSite(g)
 	}
 	c.classify()
 }
 
-func judgeSite(g *GrowthSite) (Judgement, float64, string) {
+func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 	n := g.Count
 	rounds := len(n)
 	if g.Survivors().Count < minPerRound && g.Survivors().Bytes < minBytesPerRound {
@@ -70,7 +70,7 @@ func judgeSite(g *GrowthSite) (Judgement, float64, string) {
 			return leakOrBounded(g, median)
 		}
 		if from := rounds - lateRun(n); from > 0 && rounds-from >= 2 {
-			if j, confidence, why, ok := startedLate(g, from); ok {
+			if j, confidence, why, ok := c.startedLate(g, from); ok {
 				return j, confidence, why
 			}
 		}
@@ -122,7 +122,11 @@ func lateRun(n []int) int {
 // startedLate judges growth that began only in a round after the first: a leak
 // that some work leads to, or a ring that keeps the last rounds. The holder's
 // population tells the two apart; without it, nobody can.
-func startedLate(g *GrowthSite, from int) (Judgement, float64, string, bool) {
+//
+// A holder that was itself made meanwhile has no past to look at: it may be the
+// new generation of a cache that throws the old one away as a whole, Map and
+// all. Then the heap as a whole gained less than this site has.
+func (c *comparison) startedLate(g *GrowthSite, from int) (Judgement, float64, string, bool) {
 	n := g.Count[from:]
 	lowest := slices.Min(n)
 	if 2*lowest < slices.Max(n) {
@@ -133,6 +137,14 @@ func startedLate(g *GrowthSite, from int) (Judgement, float64, string, bool) {
 		gained, entries := p[rounds]-p[from], sum(g.Entry[from:])
 		if 4*gained < 3*entries || p[rounds] <= p[rounds-1] {
 			return Bounded, 0.9, fmt.Sprintf("the holder does not grow: %s references", join(p)), true
+		}
+		if !c.earlier[from].Has(g.holderID) {
+			if net := c.s.NodeCount() - c.earlier[from].Count(); 2*net < sum(n) {
+				return Bounded, 0.7, fmt.Sprintf("the holder is new, and takes the place of older objects: the heap has %+d since, this %+d", net, sum(n)), true
+			}
+			if len(n) < 3 {
+				return Growth, 0.4, fmt.Sprintf("the holder was made in round %d: more rounds would tell a leak from a generation of a cache", from+1), true
+			}
 		}
 		return Leak, 0.8, fmt.Sprintf("every round since round %d added about %d objects and none of them was let go", from+1, lowest), true
 	}
