@@ -151,3 +151,34 @@ func TestQuietSaysNothing(t *testing.T) {
 		t.Errorf("code %d, stdout %q, stderr %q", r.code, r.out, r.errors)
 	}
 }
+
+// Whatever ends heapsnap, an inspector that it opened is closed again.
+func TestAnOpenedInspectorIsClosedAfterAnyEnd(t *testing.T) {
+	for _, command := range [][]string{{"check", "--every", "1h"}, {"loop", "--duration", "1h"}} {
+		for _, end := range []os.Signal{os.Interrupt, os.Kill} {
+			t.Run(command[0]+"/"+end.String(), func(t *testing.T) {
+				pid := program(t, "--inspect-port=0")
+				reach := func() cdp.Reach {
+					all, err := cdp.Local(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, p := range all {
+						if p.PID == pid {
+							return p.Reach
+						}
+					}
+					return cdp.ReachNone
+				}
+				cmd := exec.Command(binary, append(command, "--pid", strconv.Itoa(pid))...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				waitFor(t, func() bool { return reach() == cdp.ReachInspector })
+				_ = cmd.Process.Signal(end)
+				_ = cmd.Wait()
+				waitFor(t, func() bool { return reach() == cdp.ReachSignal })
+			})
+		}
+	}
+}

@@ -124,6 +124,7 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	if err != nil {
 		return err
 	}
+	c.target.guard.over() // check.Run has closed the inspector
 	r.Command = "check"
 	return c.out.report(r)
 }

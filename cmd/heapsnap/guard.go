@@ -45,7 +45,7 @@ const guardOver = "closed"
 
 // over ends the guard: the inspector is closed, or was never opened.
 func (g *guard) over() {
-	if g.cmd == nil {
+	if g == nil || g.cmd == nil {
 		return
 	}
 	_, _ = io.WriteString(g.pipe, guardOver)
@@ -61,7 +61,7 @@ func newCloseInspector(a *app) *cobra.Command {
 	pid := 0
 	cmd := &cobra.Command{
 		Use:    "close-inspector --pid N",
-		Short:  "Close the inspector of a process as soon as it is open (used by heapsnap stuck)",
+		Short:  "Close the inspector of a process as soon as it is open (used by heapsnap itself)",
 		Hidden: true,
 		Args:   arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {

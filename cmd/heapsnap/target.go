@@ -24,6 +24,8 @@ type targetFlags struct {
 	url    string
 	worker string
 	keep   bool
+
+	guard *guard // of an inspector that find opened; see open
 }
 
 func (t *targetFlags) flags(cmd *cobra.Command) {
@@ -58,7 +60,9 @@ func (t *targetFlags) connect(ctx context.Context, args []string) (*connection, 
 			// Also after an interrupt: nothing we opened stays open.
 			if err := cdp.CloseInspector(context.WithoutCancel(ctx), target); err != nil {
 				t.app.note("warning: %v", err)
+				return // the guard sees to it
 			}
+			t.guard.over()
 		}
 	}
 	if c.main, err = cdp.Dial(ctx, target); err != nil {
@@ -88,8 +92,7 @@ func (t *targetFlags) find(ctx context.Context, args []string) (target cdp.Targe
 	case t.pid < 0:
 		return target, false, usagef("--pid %d: want a process id", t.pid)
 	case t.pid > 0:
-		target, opened, err = cdp.OpenInspector(ctx, t.pid)
-		return target, opened, trouble(err)
+		return t.open(ctx, t.pid)
 	case t.port < 0 || t.port > 65535:
 		return target, false, usagef("--port %d: want a port, 1 to 65535", t.port)
 	case t.port > 0:
@@ -104,6 +107,19 @@ func (t *targetFlags) find(ctx context.Context, args []string) (target cdp.Targe
 		return target, false, trouble(err)
 	}
 	return t.search(ctx, args)
+}
+
+// open opens the inspector of a process of this machine, if it is closed. A guard
+// closes it again if heapsnap is killed, or if it opens too late for us; whoever
+// has closed it says guard.over.
+func (t *targetFlags) open(ctx context.Context, pid int) (target cdp.Target, opened bool, err error) {
+	target, opened, err = cdp.OpenInspectorAfter(ctx, pid, func() error {
+		if !t.keep {
+			t.guard = t.app.guardInspector(pid)
+		}
+		return nil
+	})
+	return target, opened, trouble(err)
 }
 
 func (t *targetFlags) namedOnce(args []string) error {
@@ -136,8 +152,7 @@ func (t *targetFlags) search(ctx context.Context, args []string) (cdp.Target, bo
 	case cdp.ReachInspector:
 		return *p.Target, false, nil
 	case cdp.ReachSignal:
-		target, opened, err := cdp.OpenInspector(ctx, p.PID)
-		return target, opened, trouble(err)
+		return t.open(ctx, p.PID)
 	}
 	return cdp.Target{}, false, trouble(fmt.Errorf("process %d (%s) cannot be inspected: %s", p.PID, p.Script, p.Why))
 }
