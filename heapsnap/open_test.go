@@ -85,7 +85,7 @@ func TestOpenErrors(t *testing.T) {
 		{write("short.gz", whole[:len(whole)/2]), "short.gz: ", nil},
 		{write("bad.gz", append([]byte{0x1f, 0x8b}, "no gzip"...)), "bad.gz: gzip", nil},
 		{write("cut.gz", gzipped(t, valid[:400])), "cut.gz: nodes", ErrTruncated},
-		{write("huge", []byte(strings.Replace(valid, `"node_count":3`, `"node_count":4000000000`, 1))), "huge: header", nil},
+		{write("huge", []byte(strings.Replace(valid, `"node_count":3`, `"node_count":4000000000`, 1))), "huge: header: at byte 12: want a file of at least", ErrTruncated},
 	}
 	for _, test := range tests {
 		_, err := Open(context.Background(), test.path, Options{})

@@ -84,13 +84,21 @@ func newParser(ctx context.Context, r io.Reader, opts Options) *parser {
 	return p
 }
 
+// snapshotStart is what a file that is no snapshot lacks first.
+const snapshotStart = "the { of a heap snapshot's JSON"
+
 // sections reads the members of the outer object. V8 writes them in one order
 // and so can a reader rely on it: the header tells how long the rest is.
 func (p *parser) sections() error {
 	in := p.in
-	if err := in.expect("header", '{'); err != nil {
+	c, err := in.peek("header", snapshotStart)
+	if err != nil {
 		return err
 	}
+	if c != '{' {
+		return in.bad("header", snapshotStart, c)
+	}
+	in.pos++
 	for first := true; ; first = false {
 		c, err := in.peek("end", "a key or }")
 		if err != nil {
@@ -111,7 +119,7 @@ func (p *parser) sections() error {
 			return p.missing(err)
 		}
 		if p.h == nil && key != "snapshot" {
-			return &SyntaxError{"header", at, `the key "snapshot" first`, fmt.Sprintf("%q", key)}
+			return &SyntaxError{"header", at, `a heap snapshot's key "snapshot" first`, fmt.Sprintf("%q", key)}
 		}
 		switch key {
 		case "snapshot":
@@ -172,8 +180,9 @@ func (p *parser) header() error {
 	h, l := p.h, p.l
 	need := h.NodeCount*uint64(l.nodeFields)*minFieldBytes + h.EdgeCount*uint64(l.edgeFields)*minFieldBytes
 	if p.opts.Size > 0 && need > uint64(p.opts.Size) && !p.opts.Salvage {
-		return &SyntaxError{"header", at, fmt.Sprintf("counts that fit into %d bytes", p.opts.Size),
-			fmt.Sprintf("node_count %d and edge_count %d, which need at least %d", h.NodeCount, h.EdgeCount, need)}
+		return &truncatedError{SyntaxError{"header", at,
+			fmt.Sprintf("a file of at least %d bytes, for its node_count %d and edge_count %d", need, h.NodeCount, h.EdgeCount),
+			fmt.Sprintf("%d bytes (cut short: was its writer killed?)", p.opts.Size)}}
 	}
 	p.nodeRole = make([]role, l.nodeFields)
 	p.edgeRole = make([]role, l.edgeFields)

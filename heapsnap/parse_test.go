@@ -205,9 +205,9 @@ func TestReadErrors(t *testing.T) {
 		section, at    string
 		want           string // part of the message
 	}{
-		{"not an object", `{"snapshot"`, `["snapshot"`, "header", `["snap`, `want '{', got '['`},
+		{"not an object", `{"snapshot"`, `["snapshot"`, "header", `["snap`, `want the { of a heap snapshot's JSON, got '['`},
 		{"text", `{"snapshot"`, `hello`, "header", "hello", `got 'h'`},
-		{"another object", `"snapshot"`, `"profile"`, "header", `"profile"`, `the key "snapshot" first`},
+		{"another object", `"snapshot"`, `"profile"`, "header", `"profile"`, `a heap snapshot's key "snapshot" first`},
 		{"meta is a list", `{"meta":`, `{"meta":[],"x":`, "header", `{"meta"`, "meta"},
 		{"no field for ids", `"id",`, `"ids",`, "header", `{"meta"`, "node_fields: id"},
 		{"no field for targets", `"to_node"`, `"to"`, "header", `{"meta"`, "edge_fields: to_node"},
