@@ -569,6 +569,9 @@ func TestCompareFindsSwelling(t *testing.T) {
 	}{
 		{"steps", []uint64{1000, 1000, 30000, 90000}, []int{1, 1, 1, 1}, Leak},
 		{"the same object again and again", []uint64{1000, 30000, 60000, 90000}, []int{100, 200, 300, 400}, Leak},
+		// Storage grows in steps, so the references decide where they are gained evenly, and only there.
+		{"evenly, in one step of storage", []uint64{1000, 1000, 1000, 90000}, []int{100, 200, 300, 390}, Leak},
+		{"unevenly, in one step of storage", []uint64{1000, 1000, 1000, 90000}, []int{100, 110, 300, 400}, Small},
 		{"early only", []uint64{1000, 90000, 90000, 90000}, []int{1, 1, 1, 1}, WarmUp},
 		{"no larger than ever", []uint64{90000, 90000, 90000, 90000}, []int{1, 1, 1, 1}, ""},
 	} {
