@@ -49,6 +49,11 @@ func (s *Session) Settle(ctx context.Context, o SettleOptions) (Settled, error) 
 		o.MaxPasses = 12
 	}
 	o.MaxPasses = max(o.MaxPasses, o.MinPasses)
+	// While an inspector is attached, V8 keeps what the last 1000 calls of
+	// console.log were given.
+	if _, err := proto.Call(ctx, s, runtime.DiscardConsoleEntries, proto.Empty{}); err != nil {
+		return Settled{}, fmt.Errorf("settle: %w", err)
+	}
 	if o.Pause <= 0 {
 		o.Pause = 50 * time.Millisecond
 	}

@@ -237,6 +237,25 @@ func TestCompare(t *testing.T) {
 @7 object "App": element j -> @1001+1000*j j<3
 @1001+1000*i i<3 +1+i object "Counter" 16
 `, "small @7 [x]: 1 1 1, entries 1 1 1\n"},
+		{"one entry a round, with what hangs on it, is a window of time", `
+@7 object "Window": element j -> @1001+1000*j j<3
+@1001+1000*i i<3 +1+i object "Bucket" 16: property a -> @1003+1000*i, property b -> @1005+1000*i
+@1003+1000*i i<3 +1+i object "Counter" 16
+@1005+1000*i i<3 +1+i object "Counter" 16
+`, "small @7 [x]: 3 3 3, entries 1 1 1\n"},
+		{"two entries a round are none", `
+@7 object "Window": element j -> @1001+1000*j j<3, element 3+j -> @1003+1000*j j<3
+@1001+1000*i i<3 +1+i object "Bucket" 16: property a -> @1005+1000*i
+@1003+1000*i i<3 +1+i object "Bucket" 16
+@1005+1000*i i<3 +1+i object "Counter" 16
+`, "leak @7 [x]: 3 3 3, entries 2 2 2\n"},
+		{"what hangs on entries comes and goes, the entries stay", `
+@7 object "Breakers": element j -> @1001+j/20*1000+2*(j%20) j<60
+@1001+2*i i<20 +1 object "Breaker" 64: property bucket -> @3101+6*i
+@2001+2*i i<20 +2 object "Breaker" 64: property bucket -> @3103+6*i
+@3001+2*i i<20 +3 object "Breaker" 64: property bucket -> @3105+6*i
+@3101+2*i i<60 +3 object "Bucket" 64
+`, "leak @7 [x]: 20 20 80, entries 20 20 20\n"},
 		{"unless it is large", `
 @7 object "App": element j -> @1001+1000*j j<3
 @1001+1000*i i<3 +1+i object "Page" 65536
@@ -549,6 +568,51 @@ func TestCompareRefusesEarlierOutOfOrder(t *testing.T) {
 	earlier := []*heapsnap.Snapshot{series[1], series[0], series[2]}
 	if d, err := Compare(context.Background(), identities(earlier), series[3], Options{}); err == nil || !strings.Contains(err.Error(), "not in order") {
 		t.Errorf("Compare of captures 1, 0, 2 and 3 tells\n%s, %v, want an error", told(d), err)
+	}
+}
+
+// A ring whose new links stand among old ones in any order, as repeating timers do, is one site of the object that has
+// the ring: what is left of each round is not divided by neighbours.
+func TestCompareRing(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(roots + `
+@7 object "List": property prev -> @13, property next -> @31
+@31 object "Timer": property next -> @1001, property prev -> @7
+`)
+	// Old and new links in turn: 13, 15, ... are old, three of each round are new.
+	ring := []int{31, 1001, 2001, 15, 3001, 17, 1003, 19, 2003, 3003, 21, 1005, 3005, 2005, 23, 13}
+	for i, id := range ring {
+		if id == 31 {
+			continue
+		}
+		next := 7
+		if i+1 < len(ring) {
+			next = ring[i+1]
+		}
+		born := ""
+		if id > 1000 {
+			born = fmt.Sprintf("+%d ", id/1000)
+		}
+		fmt.Fprintf(&b, "@%d %sobject \"Timer\" 64: property next -> @%d, property prev -> @%d\n", id, born, next, ring[i-1])
+	}
+	if got, want := told(compare(t, snapshots(t, b.String()))), "leak @7 [x]: 3 3 3, entries 3 3 3\n"; got != want {
+		t.Errorf("Compare tells\n%s, want\n%s", got, want)
+	}
+}
+
+// What an attached inspector keeps of the console is nobody's growth; other global handles are somebody's.
+func TestCompareLeavesOutTheConsole(t *testing.T) {
+	d := compare(t, snapshots(t, `
+@1 synthetic "": element 1 -> @3
+@3 synthetic "(Global handles)": internal "7 / DevTools console" -> @1001+j/10*1000+2*(j%10) j<30, internal "8" -> @1301+j/10*1000+2*(j%10) j<30
+@1001+i/10*1000+2*(i%10) i<30 +1+i/10 object "Job" 40
+@1301+i/10*1000+2*(i%10) i<30 +1+i/10 object "Handle" 24
+`))
+	if got, want := told(d), "leak @3 Handle: 10 10 10, entries 10 10 10\nchurn: 30\n"; got != want {
+		t.Errorf("Compare tells\n%s, want\n%s", got, want)
+	}
+	if got, want := d.Parts[Churn], (Amount{30, 30 * 40}); got != want {
+		t.Errorf("churn = %+v, want %+v", got, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"heapsnap/heapsnap"
 )
@@ -56,7 +57,7 @@ func (c *comparison) findFrontier() {
 		first, end := s.EdgeRange(from)
 		for e := first; e < end; e++ {
 			to := s.To(e)
-			if c.cohort[to] == 0 || isStorage(s, to) || !s.Strong(from, e) {
+			if c.cohort[to] == 0 || isStorage(s, to) || !s.Strong(from, e) || s.Type(from) == heapsnap.Synthetic && ofConsole(s, e) {
 				continue
 			}
 			owner := c.owner(from)
@@ -74,6 +75,14 @@ func (c *comparison) findFrontier() {
 		c.frontier = c.frontier[n:]
 	}
 	c.frontier = nil
+}
+
+// ofConsole reports whether a reference of V8's global handles is that of an
+// inspector: while one is attached, it keeps what was given to console.log, for
+// the last 1000 messages (src/inspector/v8-console-message.cc). The program that
+// logs is not to blame, and without an inspector nothing stays.
+func ofConsole(s *heapsnap.Snapshot, e heapsnap.Edge) bool {
+	return strings.HasSuffix(s.EdgeName(e), " / DevTools console")
 }
 
 // owner returns the object whose storage n is, n itself for an object and for

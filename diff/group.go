@@ -32,7 +32,7 @@ func (c *comparison) group() {
 		}
 	}
 	u := newUnion(len(c.seeds))
-	c.climbLinks(u)
+	rings := c.climbLinks(u)
 	for pair, n := range shared {
 		a, b := pair[0], pair[1]
 		if c.seeds[a].holder == c.seeds[b].holder && c.s.Type(c.seeds[a].holder) != heapsnap.Synthetic || 2*n >= max(total[a], total[b]) {
@@ -85,14 +85,18 @@ func (c *comparison) group() {
 	for n, set := range c.set {
 		c.siteOf[n] = siteOfSet[set]
 	}
+	c.fillRings(rings, siteOfSeed)
 }
 
 // climbLinks gives the growth of a linked structure (list, tree, ring) to its
 // top: when an old link holds new ones of its class, itself or in a collection
 // of its own, the first link of that class on the way to the root becomes the
-// holder, and all that hang below one top are one site.
-func (c *comparison) climbLinks(u union) {
+// holder, and all that hang below one top are one site. In a ring, and in a list
+// that is linked both ways, no link is the top: the object that has them is.
+// It returns the rings, and a seed of each.
+func (c *comparison) climbLinks(u union) map[ring]uint32 {
 	tops := map[heapsnap.Node]uint32{}
+	rings := map[ring]uint32{}
 	for i := range c.seeds {
 		sd := &c.seeds[i]
 		if sd.rank != rankObject || c.s.Type(sd.holder) != heapsnap.Object {
@@ -116,6 +120,15 @@ func (c *comparison) climbLinks(u union) {
 			}
 			link = above
 		}
+		if owner := c.owner(c.s.Dominator(link)); c.linkedBothWays(link, owner, class) {
+			sd.holder, sd.label, sd.link = owner, AnyEntry, false
+			if first, ok := rings[ring{owner, class}]; ok {
+				u.join(first, uint32(i))
+			} else {
+				rings[ring{owner, class}] = uint32(i)
+			}
+			continue
+		}
 		sd.holder = link
 		if first, ok := tops[link]; ok {
 			u.join(first, uint32(i))
@@ -123,6 +136,72 @@ func (c *comparison) climbLinks(u union) {
 			tops[link] = uint32(i)
 		}
 	}
+	if len(rings) == 0 {
+		return nil
+	}
+	for i, sd := range c.seeds { // the owner's own references to links
+		for _, r := range sd.refs {
+			if first, ok := rings[ring{sd.holder, c.s.ClassName(r.to)}]; ok {
+				u.join(first, uint32(i))
+				break
+			}
+		}
+	}
+	return rings
+}
+
+// A ring is the links of one class that an object has in a ring, or in a list
+// that is linked both ways.
+type ring struct {
+	owner heapsnap.Node
+	class string
+}
+
+// fillRings makes all new links of a ring entries of their site: those that
+// stand between other new ones, too.
+func (c *comparison) fillRings(rings map[ring]uint32, siteOfSeed []uint32) {
+	bySite := map[uint32]ring{}
+	for r, sd := range rings {
+		if at := siteOfSeed[sd]; c.sites[at].Holder == r.owner {
+			if other, ok := bySite[at]; !ok || r.class < other.class {
+				bySite[at] = r
+			}
+		}
+	}
+	if len(bySite) == 0 {
+		return
+	}
+	for at := range bySite {
+		c.sites[at].Label, c.sites[at].Entries = AnyEntry, nil
+	}
+	for n, site := range c.siteOf {
+		if site == 0 {
+			continue
+		}
+		if r, ok := bySite[site-1]; ok && c.s.Type(heapsnap.Node(n)) == heapsnap.Object && c.s.ClassName(heapsnap.Node(n)) == r.class {
+			g := c.sites[site-1]
+			g.Entries = append(g.Entries, heapsnap.Node(n))
+		}
+	}
+	for at := range bySite {
+		c.sortEntries(c.sites[at].Entries)
+	}
+}
+
+// linkedBothWays reports whether a link is in a ring or list that is linked both
+// ways: others of its class refer to it, and yet none of them dominates it, but
+// an old object of another class.
+func (c *comparison) linkedBothWays(link, owner heapsnap.Node, class string) bool {
+	s := c.s
+	if s.Type(owner) != heapsnap.Object || c.cohort[owner] > 0 || s.ClassName(owner) == class || strings.HasPrefix(s.RawName(owner), "system / Context") {
+		return false
+	}
+	for from, e := range s.Retainers(link) {
+		if from != link && s.Type(from) == heapsnap.Object && s.ClassName(from) == class && s.Strong(from, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // linkOf returns the old link that a seed is about, and its class: the holder

@@ -13,6 +13,9 @@ const (
 	minPerRound = 2
 	// minBytesPerRound makes a single object per round count: a large buffer.
 	minBytesPerRound = 32 << 10
+	// onePerRound: a single new entry in each round counts by what hangs on it. A
+	// round of load does its work many times.
+	onePerRound = 50
 	// steady: a leak's poorest round has at least this share of its median.
 	// The same load adds the same number; what differs is how much of the last
 	// round is still being let go.
@@ -40,6 +43,10 @@ func (c *comparison) judge() {
 
 func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 	n := g.Count
+	if !even(n) && even(g.Entry) {
+		// What hangs on entries may come and go: the entries themselves stay.
+		n = g.Entry
+	}
 	rounds := len(n)
 	if g.Survivors().Count < minPerRound && g.Survivors().Bytes < minBytesPerRound {
 		return Small, 1, "fewer objects than rounds"
@@ -49,6 +56,9 @@ func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 	}
 	if rounds == 1 {
 		return Growth, 0.5, "there is one round only: growth, but nobody can say whether it goes on"
+	}
+	if slices.Max(g.Entry) == 1 && slices.Min(g.Entry) == 1 && slices.Max(g.Count) < onePerRound && slices.Max(g.Bytes) < minBytesPerRound {
+		return Small, 0.7, "each round added one entry: time does that, such as a window of the last minutes; work adds more"
 	}
 	lowest, highest := slices.Min(n), slices.Max(n)
 	sorted := slices.Clone(n)
@@ -92,6 +102,16 @@ func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		return Small, 0.6, fmt.Sprintf("rounds differ too much: %d to %d objects", lowest, highest)
 	}
 	return leakOrBounded(g, median)
+}
+
+// even reports whether all rounds added, and about the same.
+func even(n []int) bool {
+	if len(n) == 0 {
+		return false
+	}
+	sorted := slices.Clone(n)
+	slices.Sort(sorted)
+	return sorted[0] >= minPerRound && float64(sorted[0]) >= steady*float64(sorted[len(n)/2]) && steady*float64(sorted[len(n)-1]) <= float64(sorted[len(n)/2])
 }
 
 // keptAll reports whether the holder is known to have gained in every round

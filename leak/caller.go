@@ -50,6 +50,7 @@ const (
 	samePackage = 2  // the variable's object is of the package that the holder is of
 	perHop      = -1 // between variable and holder, beyond near
 	near        = 2  // a collection in an object of the package's is as near as it gets
+	sameText    = 4  // the call writes a part of the keys
 	agreeing    = 4  // a survivor's function is given away in a call that leads to the holder
 )
 
@@ -125,6 +126,12 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 					calls = append(calls, c)
 				}
 			}
+		}
+	}
+	keys := p.sampleKeys(g, holder)
+	for i, c := range calls {
+		if src := p.file(c.File); src != nil && src.writes(c.Location, keys) {
+			calls[i].points += sameText
 		}
 	}
 	best := map[[2]any]*call{} // file and line -> its best call
@@ -240,7 +247,9 @@ func (p *Pass) wayUp(holder heapsnap.Node) []variable {
 				}
 			case s.EdgeType(e) == heapsnap.PropertyEdge:
 				if strings.HasPrefix(s.RawName(from), "global") && s.Distance(from) <= 2 {
-					note(head, s.EdgeName(e), "", false, nil)
+					if s.Type(n) != heapsnap.Closure || userScript(s.Script(n)) { // Node's own say nothing: setTimeout, fetch
+						note(head, s.EdgeName(e), "", false, nil)
+					}
 					continue
 				}
 				if l := s.Location(from); l != nil && ownScript(l.Script) {
@@ -261,6 +270,63 @@ func (p *Pass) wayUp(holder heapsnap.Node) []variable {
 	}
 	slices.SortStableFunc(variables, func(a, b variable) int { return cmp.Compare(a.hops, b.hops) })
 	return variables
+}
+
+// sampleKeys returns some of the keys under which survivors were put into the
+// holder.
+func (p *Pass) sampleKeys(g *diff.GrowthSite, holder heapsnap.Node) []string {
+	const most = 12
+	if g.Label != anyEntry || p.s.Type(holder) != heapsnap.Object || p.isContext(holder) {
+		return nil
+	}
+	kind, items := p.contents(holder)
+	if kind != "Map" && kind != "Object" {
+		return nil
+	}
+	var keys []string
+	for _, it := range items {
+		if it.born > 0 && it.key != "" {
+			keys = append(keys, strings.Trim(it.key, `"`))
+		}
+	}
+	step := max(1, len(keys)/most)
+	var some []string
+	for i := 0; i < len(keys); i += step {
+		some = append(some, keys[i])
+	}
+	return some
+}
+
+// writes reports whether the arguments of the call at l have a text in them
+// that all keys have: `session-${id}`.
+func (src *source) writes(l Location, keys []string) bool {
+	const (
+		minText = 3 // shorter ones are in many keys by chance
+		minKeys = 4
+	)
+	if len(keys) < minKeys {
+		return false
+	}
+	at := src.Offset(l.Line, l.Column)
+	for i, t := range src.Tokens {
+		if t.Offset != at {
+			continue
+		}
+		if src.At(i+1) != "(" || src.Tokens[i+1].Match < 0 {
+			return false
+		}
+		for _, arg := range src.Tokens[i+1 : src.Tokens[i+1].Match] {
+			if arg.Text == "" || !strings.ContainsRune("`'\"", rune(arg.Text[0])) {
+				continue
+			}
+			text := strings.Trim(strings.TrimSuffix(arg.Text, "${"), "`'\"")
+			if len(text) >= minText && !slices.ContainsFunc(keys, func(k string) bool { return !strings.Contains(k, text) }) {
+				return true
+			}
+		}
+		return false
+	}
+	return false
 }
 
 // seenBy returns where a function is written that sees the variables of ctx.

@@ -143,3 +143,27 @@ func TestGivenAway(t *testing.T) {
 		})
 	}
 }
+
+// A call that writes a part of all keys is where they come from.
+func TestWrites(t *testing.T) {
+	keys := []string{"cart-1", "cart-2", "cart-31", "cart-32"}
+	for _, test := range []struct {
+		text string
+		keys []string
+		want bool
+	}{
+		{"keep({ id: `cart-${n}` });", keys, true},
+		{"keep('cart-' + n, cart);", keys, true},
+		{"keep(`${kind}-${n}`);", keys, false},
+		{"keep(n, 'other');", keys, false},
+		{"keep(n, '-');", keys, false},
+		{"keep(n); other('cart-');", keys, false},
+		{"keep('cart-' + n);", keys[:2], false},
+		{"keep('cart-' + n);", append([]string{"order-1"}, keys...), false},
+	} {
+		src := tokenize([]byte(test.text))
+		if got := src.writes(Location{Line: 1, Column: 1}, test.keys); got != test.want {
+			t.Errorf("writes of %s and %q = %v, want %v", test.text, test.keys, got, test.want)
+		}
+	}
+}

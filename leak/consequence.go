@@ -8,39 +8,68 @@ import (
 	"heapsnap/heapsnap"
 )
 
-// withoutConsequences leaves out findings that are no leak of their own: what
-// Node keeps for each open connection or worker, such as its timer and its
-// listeners, is let go with that, and no line of the program is to blame for
-// it. The finding it belongs to mentions it.
+// withoutConsequences leaves out findings that are no leak of their own. The
+// finding that each belongs to mentions it:
+//
+//   - what Node keeps for each open connection or worker, such as its timer and
+//     its listeners, is let go with that, and no line of the program is to blame;
+//   - what one call adds to several holders at once, as to a list of keys and one
+//     of values, is one leak;
+//   - of a connection that a process makes to itself, one end is enough.
 func (p *Pass) withoutConsequences(findings []Finding) []Finding {
-	var kept []Finding
+	of := make([]int, len(findings)) // finding -> the one that it goes with, itself for a cause
 	for i := range findings {
-		cause := p.causeOf(&findings[i], findings)
-		if cause == nil {
-			kept = append(kept, findings[i])
+		of[i] = i
+		if at := p.causeOf(i, findings); at >= 0 {
+			of[i] = at
 		}
 	}
-	for i := range findings {
-		if cause := p.causeOf(&findings[i], findings); cause != nil {
-			at := slices.IndexFunc(kept, func(f Finding) bool { return f.Site == cause.Site })
-			kept[at].Evidence = append(kept[at].Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", findings[i].Title))
+	for i := range findings { // what Node keeps for a worker that goes with another finding
+		for hops := 0; of[i] != of[of[i]] && hops < len(findings); hops++ {
+			of[i] = of[of[i]]
 		}
+	}
+	var kept []Finding
+	for i, f := range findings {
+		if of[i] != i {
+			continue
+		}
+		for k, other := range findings {
+			switch {
+			case k == i || of[k] != i:
+			case other.end != "" && f.end != "" && other.end != f.end:
+				f.Evidence = append(f.Evidence, "the other ends of them are in this process too")
+			case other.lineless:
+				f.Evidence = append(f.Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", other.Title))
+			default:
+				f.Evidence = append(f.Evidence, fmt.Sprintf("it goes hand in hand with this: %s", other.Title))
+				f.Also = append(f.Also, other.Holder)
+			}
+		}
+		kept = append(kept, f)
 	}
 	return kept
 }
 
-// causeOf returns the finding that f is a consequence of, or nil.
-func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
-	if !f.lineless {
-		return nil
-	}
-	for i := range findings {
-		cause := &findings[i]
-		if cause.Site == f.Site || cause.lineless {
+// causeOf returns the finding that the i-th is a consequence of, or -1.
+func (p *Pass) causeOf(i int, findings []Finding) int {
+	f := &findings[i]
+	for k := range findings {
+		cause := &findings[k]
+		if cause.Site == f.Site {
+			continue
+		}
+		if f.end == endAccepted && cause.end == endMade && alike(f.Entries, cause.Entries) {
+			return k
+		}
+		if k < i && sameLine(f, cause) && inStep(f, cause) {
+			return k
+		}
+		if !f.lineless || cause.lineless {
 			continue
 		}
 		if p.sameModule(f.Site.Holder, cause.Site.Holder) {
-			return cause
+			return k
 		}
 		if !cause.resource {
 			continue
@@ -50,10 +79,49 @@ func (p *Pass) causeOf(f *Finding, findings []Finding) *Finding {
 			continue
 		}
 		if slices.Equal(cause.Entries, f.Entries) || p.leadsTo(f, cause) {
-			return cause
+			return k
 		}
 	}
-	return nil
+	return -1
+}
+
+// sameLine reports whether two findings blame the same place. A bundle has all
+// its code in a few lines, so the column counts.
+func sameLine(a, b *Finding) bool {
+	return a.Location != nil && b.Location != nil && a.Location.File == b.Location.File && a.Location.Line == b.Location.Line &&
+		a.Location.Column == b.Location.Column
+}
+
+// inStep reports whether two findings grow together: in every round so many of
+// one for each of the other.
+func inStep(a, b *Finding) bool {
+	x, y := a.Entries, b.Entries
+	if len(x) != len(y) || len(x) == 0 {
+		return false
+	}
+	if alike(x, y) {
+		return true
+	}
+	for i := range x {
+		if x[i] == 0 || y[i] == 0 || x[i]*y[0] != y[i]*x[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// alike reports whether two counts differ by no more than what may be in flight.
+func alike(a, b []int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		d := max(a[i]-b[i], b[i]-a[i])
+		if a[i] == 0 || b[i] == 0 || d > 1 && 10*d > max(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameModule reports whether both are variables of one module of Node's, which

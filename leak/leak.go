@@ -88,6 +88,7 @@ type claim struct {
 	fix        string
 	identity   []string      // parts of the fingerprint, free of ids and sizes
 	survivor   heapsnap.Node // a typical survivor, the end of the path
+	end        string        // see Finding
 }
 
 // A Finding is one leak, explained.
@@ -109,8 +110,9 @@ type Finding struct {
 	Fix         string
 	Fingerprint string
 
-	resource bool // something of the operating system that must be closed
-	lineless bool // neither heap nor source had a line for it by themselves
+	resource bool   // something of the operating system that must be closed
+	lineless bool   // neither heap nor source had a line for it by themselves
+	end      string // of connections: made or accepted, where one process may have both ends
 }
 
 // An Object is a heap object in words.
@@ -201,7 +203,7 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	f = Finding{
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
-		resource: c.specific == resource, lineless: len(c.where) == 0,
+		resource: c.specific == resource, lineless: len(c.where) == 0, end: c.end,
 	}
 	if f.Entries == nil || slices.Contains(f.Entries, 0) && !slices.Contains(g.Count, 0) {
 		// What is counted is made anew while what hangs on it stays, as a timer

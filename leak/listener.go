@@ -58,6 +58,9 @@ func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	listeners := p.listenersOf(g, holder, sub)
 	closures := p.closures(listeners)
 	if len(closures) == 0 {
+		closures = p.wrapped(listeners)
+	}
+	if len(closures) == 0 {
 		return nil
 	}
 	o := p.describe(sub.target)
@@ -268,6 +271,21 @@ func (p *Pass) listenersOf(g *diff.GrowthSite, holder heapsnap.Node, sub subscri
 		return g.Entries
 	}
 	return all
+}
+
+// wrapped returns the functions that emitters of packages put into a record of
+// their own, beside what to call it with.
+func (p *Pass) wrapped(records []heapsnap.Node) []heapsnap.Node {
+	var closures []heapsnap.Node
+	for _, n := range records {
+		for _, name := range []string{"fn", "handler", "cb", "func"} {
+			if to := p.s.Property(n, name); to != heapsnap.NoNode && p.s.Type(to) == heapsnap.Closure {
+				closures = append(closures, to)
+				break
+			}
+		}
+	}
+	return closures
 }
 
 // registration returns the line that registers the listener at pl, if the

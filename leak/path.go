@@ -130,8 +130,16 @@ func (p *Pass) joinEdge(edge string, st heapsnap.Step) string {
 	return edge + " " + name
 }
 
-// below is the way from holder to one survivor, through survivors only.
+// below is the way from holder to one survivor, through survivors only where
+// there is such a way: links of a list may stand behind old ones.
 func (p *Pass) below(holder, survivor heapsnap.Node) []Hop {
+	if hops := p.wayBelow(holder, survivor, false); hops != nil {
+		return hops
+	}
+	return p.wayBelow(holder, survivor, true)
+}
+
+func (p *Pass) wayBelow(holder, survivor heapsnap.Node, throughOld bool) []Hop {
 	const maxNodes = 200_000
 	parent := map[heapsnap.Node]heapsnap.Step{}
 	queue := []heapsnap.Node{holder}
@@ -145,7 +153,7 @@ func (p *Pass) below(holder, survivor heapsnap.Node) []Hop {
 			if _, seen := parent[to]; seen || to == holder || !p.s.Strong(from, e) {
 				continue
 			}
-			if p.d.Cohort(to) == 0 && !p.folded(to) {
+			if p.d.Cohort(to) == 0 && !p.folded(to) && !throughOld {
 				continue
 			}
 			parent[to] = heapsnap.Step{From: from, Edge: e}

@@ -36,6 +36,12 @@ var socketRule = Rule{
 	explain: explainSocket,
 }
 
+// The ends of a connection, both of which may be in one process.
+const (
+	endMade     = "made"
+	endAccepted = "accepted"
+)
+
 func explainSocket(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	f, handles := p.leadingFamily(g, holder)
 	if f == nil || f.rule != "socket" {
@@ -78,7 +84,7 @@ func explainSocket(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		}
 		c.fix = "Call end() or destroy() on every response, also when something fails or the client has gone; give the server a requestTimeout and the work a deadline."
 	case len(made) > 0:
-		c.entries = p.count(made)
+		c.entries, c.end = p.count(made), endMade
 		if 2*len(unread) >= len(made) {
 			c.title = "responses are asked for and never read"
 			c.entries, c.unit = p.count(unread), "responses"
@@ -92,7 +98,7 @@ func explainSocket(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 			}
 		}
 	default:
-		c.title = "connections are accepted and never closed"
+		c.title, c.end = "connections are accepted and never closed", endAccepted
 		p.acceptedBy(c, accepted)
 		c.fix = "End each connection when its work is done, and set a timeout for idle ones (socket.setTimeout, server.keepAliveTimeout)."
 	}
