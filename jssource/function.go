@@ -135,7 +135,7 @@ func (s *Source) FunctionAt(line, column int) (Function, bool) {
 	if line < 0 || line >= len(s.lines) || len(s.Tokens) == 0 {
 		return Function{}, false
 	}
-	return s.FunctionFrom(s.First(s.lines[line] + max(column, 0)))
+	return s.FunctionFrom(s.First(s.Offset(line+1, max(column, 0)+1)))
 }
 
 // FunctionFrom is FunctionAt by the token that stands there.
@@ -194,6 +194,48 @@ func (s *Source) FunctionFrom(i int) (Function, bool) {
 	return f, true
 }
 
+// longLine is how long a line is that nobody has written.
+const longLine = 400
+
+// Running lists the tokens of a line that a function may be running there: its
+// own, and those of functions inside it that may have been inlined, but for
+// minified lines, which have too many of those. A line outside of the function
+// is one of a function that was inlined.
+func (s *Source) Running(f Function, line int) []int {
+	from, to := s.OnLine(line)
+	if from >= to {
+		return nil
+	}
+	long := s.Tokens[to-1].Offset-s.Tokens[from].Offset >= longLine
+	if to > f.Head && from < f.End {
+		from, to = max(from, f.Head), min(to, f.End)
+	}
+	var own []int
+	for i := from; i < to; i++ {
+		own = append(own, i)
+		if !long {
+			continue
+		}
+		if inner, end := s.bodyAt(i); inner && i >= f.Body && i+1 != f.Body {
+			i = max(i, min(end, to)-1)
+		}
+	}
+	return own
+}
+
+// bodyAt reports whether a function's body begins behind token i, and where that
+// ends.
+func (s *Source) bodyAt(i int) (ok bool, end int) {
+	switch t := s.Tokens[i]; {
+	case t.Text == "{" && t.Match > i && i > 0:
+		_, ok = s.FunctionBefore(i)
+		return ok, t.Match
+	case t.Text == "=>" && s.At(i+1) != "{":
+		return true, s.expressionEnd(i+1) + 1
+	}
+	return false, 0
+}
+
 // Enclosing returns the innermost function around token i, or the whole script.
 func (s *Source) Enclosing(i int) (Function, bool) {
 	best, found := Function{End: len(s.Tokens)}, false
@@ -224,28 +266,51 @@ func (s *Source) Enclosing(i int) (Function, bool) {
 	return best, found
 }
 
-// FunctionName is the name that a function is declared or assigned by.
-func (s *Source) FunctionName(f Function) string {
+// NameOf is the token of the name that a function is declared or assigned by, -1
+// if it has none.
+func (s *Source) NameOf(f Function) int {
 	k := f.Head - 1
 	if s.At(k) == "async" {
 		k--
 	}
+	if s.At(k) == "*" {
+		k--
+	}
+	if s.At(k) == "function" {
+		k--
+		if s.At(k) == "async" {
+			k--
+		}
+		if t := s.At(k); t != "=" && t != ":" {
+			return -1
+		}
+	}
 	switch {
 	case s.At(k) == "=" || s.At(k) == ":":
-		return s.At(k - 1)
-	case s.At(k) == "function":
-		if t := s.At(k - 1); t == "=" || t == ":" {
-			return s.At(k - 2)
-		}
-		return "(anonymous)"
-	case s.IsName(k) && !strings.Contains("if for while switch return", s.At(k)):
+		k--
+	case !s.IsName(k) || keywords[s.At(k)]:
+		return -1
+	}
+	if !s.IsName(k) && !(k >= 0 && s.Tokens[k].IsPrivate()) {
+		return -1
+	}
+	return k
+}
+
+// keywords may stand before a parenthesis that is no function's.
+var keywords = map[string]bool{"if": true, "for": true, "while": true, "switch": true, "return": true, "catch": true, "with": true}
+
+// FunctionName is the name that a function is declared or assigned by.
+func (s *Source) FunctionName(f Function) string {
+	if k := s.NameOf(f); k >= 0 {
 		return s.At(k)
 	}
 	return "(anonymous)"
 }
 
 // Calls lists where, between two tokens, a function of that name is called: the
-// index of its name. It sees x.name(, name(, name?.( and new name(.
+// index of its name. It sees x.name(, name(, name?.(, new name( and what compilers
+// make of imports: (0, x.name)(.
 func (s *Source) Calls(from, to int, name string) []int {
 	var found []int
 	for i := max(from, 0); i < to && i < len(s.Tokens); i++ {
@@ -253,6 +318,9 @@ func (s *Source) Calls(from, to int, name string) []int {
 			continue
 		}
 		next := s.At(i + 1)
+		if next == ")" && s.At(i+2) == "(" && s.At(s.Tokens[i+1].Match+1) == "0" && s.At(s.Tokens[i+1].Match+2) == "," {
+			next = "("
+		}
 		if next == "(" || next == "?." || strings.HasPrefix(next, "`") || s.Tokens[i].kind == js.TemplateStartToken {
 			if p := s.At(i - 1); p != "function" && p != "async" {
 				found = append(found, i)

@@ -26,3 +26,29 @@ func ReadFile(script string) ([]byte, error) {
 	}
 	return os.ReadFile(path)
 }
+
+const modules = "/node_modules/"
+
+// InPackage reports whether a script was installed with an npm package.
+func InPackage(script string) bool { return strings.Contains(script, modules) }
+
+// Package returns the name of the npm package that a script belongs to and
+// the package's folder; both are empty for the program's own scripts and
+// for Node's. The folder behind the last node_modules counts: a package may
+// bring packages of its own.
+func Package(script string) (name, folder string) {
+	at := strings.LastIndex(script, modules)
+	if at < 0 {
+		return "", ""
+	}
+	rest := script[at+len(modules):]
+	if strings.HasPrefix(rest, ".pnpm/") { // a store, not a scope
+		return "", ""
+	}
+	name, after, ok := strings.Cut(rest, "/")
+	if ok && strings.HasPrefix(name, "@") {
+		second, _, _ := strings.Cut(after, "/")
+		name += "/" + second
+	}
+	return name, script[:at+len(modules)] + name
+}

@@ -11,18 +11,24 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/tdewolff/parse/v2"
 	"github.com/tdewolff/parse/v2/js"
 )
 
 // Source is a script as tokens, with white space and comments left out. Lines
-// and columns are 1-based, columns count bytes.
+// and columns are 1-based, columns count UTF-16 units, as V8 and source maps do;
+// offsets count bytes.
 type Source struct {
 	Text   []byte
 	Tokens []Token
-	lines  []int // offset of each line's first byte
-	parens []int // see push
+	lines  []int  // offset of each line's first byte
+	wide   []wide // in order of offsets
+	parens []int  // see push
+	bound  map[string]Binding
 }
 
 // Token is a word, a literal or a sign.
@@ -49,12 +55,49 @@ func (t Token) IsRegExp() bool { return t.kind == js.RegExpToken }
 // Lines returns a text without its tokens, of whatever language it is.
 func Lines(text []byte) *Source {
 	s := &Source{Text: text, lines: []int{0}}
-	for i, c := range text {
-		if c == '\n' {
+	extra := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\n':
 			s.lines = append(s.lines, i+1)
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRune(text[i:])
+			if units := utf16.RuneLen(r); n > units {
+				extra += n - units
+				s.wide = append(s.wide, wide{i + n, extra})
+			}
+			i += n - 1
 		}
 	}
 	return s
+}
+
+// wide is a character that has more bytes than UTF-16 units: where it ends, and
+// how many more bytes there are up to there.
+type wide struct{ end, extra int }
+
+// units counts the UTF-16 units before an offset.
+func (s *Source) units(offset int) int {
+	i, found := slices.BinarySearchFunc(s.wide, offset, func(w wide, o int) int { return w.end - o })
+	if found {
+		i++
+	}
+	if i == 0 {
+		return offset
+	}
+	return offset - s.wide[i-1].extra
+}
+
+// offsetOf is the opposite of units.
+func (s *Source) offsetOf(units int) int {
+	i, found := slices.BinarySearchFunc(s.wide, units, func(w wide, u int) int { return w.end - w.extra - u })
+	if found {
+		i++
+	}
+	if i == 0 {
+		return units
+	}
+	return units + s.wide[i-1].extra
 }
 
 // Tokenize reads a script. It never fails: what cannot be read is left out.
@@ -187,6 +230,20 @@ func (s *Source) Line(n int) string {
 	return strings.TrimRight(string(s.Text[s.lines[n-1]:end]), " \t\r\n")
 }
 
+// Word is the name that begins at a place, "" if none does: it asks no tokens.
+func (s *Source) Word(line, column int) string {
+	from := s.Offset(line, column)
+	if from < 0 || from >= len(s.Text) {
+		return ""
+	}
+	text := s.Text[from:]
+	end := bytes.IndexFunc(text, func(r rune) bool { return r != '_' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if end < 0 {
+		end = len(text)
+	}
+	return string(text[:end])
+}
+
 // LineOf is the line of token i.
 func (s *Source) LineOf(i int) int {
 	line, _ := slices.BinarySearch(s.lines, s.Tokens[i].Offset+1)
@@ -194,7 +251,9 @@ func (s *Source) LineOf(i int) int {
 }
 
 // Column is the column of token i.
-func (s *Source) Column(i int) int { return s.Tokens[i].Offset - s.lines[s.LineOf(i)-1] + 1 }
+func (s *Source) Column(i int) int {
+	return s.units(s.Tokens[i].Offset) - s.units(s.lines[s.LineOf(i)-1]) + 1
+}
 
 // Place is where token i stands.
 func (s *Source) Place(i int) (line, column int) { return s.LineOf(i), s.Column(i) }
@@ -204,7 +263,7 @@ func (s *Source) Offset(line, column int) int {
 	if line < 1 || line > len(s.lines) {
 		return -1
 	}
-	return s.lines[line-1] + column - 1
+	return s.offsetOf(s.units(s.lines[line-1]) + column - 1)
 }
 
 // First is the first token at or behind an offset.

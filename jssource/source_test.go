@@ -1,6 +1,7 @@
 package jssource
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -131,6 +132,14 @@ func TestSourcePlaces(t *testing.T) {
 	for n, want := range map[int]string{0: "", 1: "a();", 2: "b();", 3: "", 4: "/* c */ d();", 5: "", -1: ""} {
 		if got := strings.TrimSpace(s.Line(n)); got != want {
 			t.Errorf("Line(%d) = %q, want %q", n, got, want)
+		}
+	}
+	s = Tokenize([]byte("f('größe', '😀', '日本'); g()\nh('é', x)"))
+	for name, want := range map[string][2]int{"f": {1, 1}, "g": {1, 25}, "h": {2, 1}, "x": {2, 8}} {
+		for i := range s.Tokens {
+			if line, column := s.Place(i); s.At(i) == name && (line != want[0] || column != want[1] || s.First(s.Offset(line, column)) != i) {
+				t.Errorf("Place(%s) = %d:%d, back to token %d; want %v and %d", name, line, column, s.First(s.Offset(line, column)), want, i)
+			}
 		}
 	}
 	if at := s.Offset(9, 1); at != -1 {
@@ -266,6 +275,8 @@ func FuzzTokenize(f *testing.F) {
 				s.LoopAround(fn, i)
 				s.Declared(fn, tok.Text)
 				s.FunctionName(fn)
+				s.Running(fn, line)
+				s.Running(fn, line+1)
 			}
 			s.Enclosing(i)
 			s.LoopBody(i)
@@ -273,4 +284,62 @@ func FuzzTokenize(f *testing.F) {
 			s.Mentions(0, i, tok.Text)
 		}
 	})
+}
+
+func TestBindings(t *testing.T) {
+	s := Tokenize([]byte(`const net = require('node:net');
+const { connect: dial, Socket } = require("net");
+import yaml from 'js-yaml';
+import * as fs from 'fs';
+import ts, { transpile as compile } from 'typescript';
+const parse = require('csv-parse/sync').parse;
+const qs_1 = __importDefault(require("qs"));
+`))
+	for name, want := range map[string]Binding{
+		"net": {"net", ""}, "dial": {"net", "connect"}, "Socket": {"net", "Socket"}, "yaml": {"js-yaml", ""}, "fs": {"fs", ""},
+		"ts": {"typescript", ""}, "compile": {"typescript", "transpile"}, "parse": {"csv-parse/sync", "parse"}, "qs_1": {"qs", ""},
+	} {
+		if got := s.Bindings()[name]; got != want {
+			t.Errorf("Bindings()[%s] = %+v, want %+v", name, got, want)
+		}
+	}
+	if len(s.Bindings()) != 9 {
+		t.Errorf("Bindings() = %v", s.Bindings())
+	}
+}
+
+func TestRunning(t *testing.T) {
+	text := `const a = list.filter((u) => u.id === id); function f(x) { g(x) }
+` + strings.Repeat("h();", 120) + `function k(){before(m=>{inner(m)});after()}`
+	s := Tokenize([]byte(text))
+	find := func(name string) int {
+		return slices.IndexFunc(s.Tokens, func(tok Token) bool { return tok.Text == name })
+	}
+	words := func(head, line int) string {
+		f, _ := s.FunctionFrom(head)
+		var all []string
+		for _, i := range s.Running(f, line) {
+			all = append(all, s.At(i))
+		}
+		return strings.Join(all, "")
+	}
+	if got, want := words(find("f")+1, 1), "(x){g(x)"; got != want {
+		t.Errorf("a function on one line with others runs %q, want %q", got, want)
+	}
+	if got, want := words(find("u")-1, 1), "(u)=>u.id===id"; got != want {
+		t.Errorf("an arrow function runs %q, want %q", got, want)
+	}
+	if got, want := words(find("k")+1, 2), "(){before(m=>{});after()"; got != want {
+		t.Errorf("a minified function runs %q, want %q", got, want)
+	}
+	if got := words(find("f")+1, 2); !strings.HasPrefix(got, "h();h();") {
+		t.Errorf("the line of an inlined function = %.20q", got)
+	}
+}
+
+func TestCallsOfCompiledImports(t *testing.T) {
+	s := Tokenize([]byte("(0, pricing_1.quote)(day); (a.quote)(1); f(quote)(2); (0,quote)(3);"))
+	if calls := s.Calls(0, len(s.Tokens), "quote"); len(calls) != 2 {
+		t.Errorf("calls of quote = %v, want two", calls)
+	}
 }

@@ -5,82 +5,6 @@ import (
 	"strings"
 )
 
-// A binding is what a name in a script stands for: a module of Node's, or
-// something that it exports.
-type binding struct {
-	module string // without "node:"
-	export string // "" for all of it
-}
-
-// bindings reads off a script what its names stand for: `const net =
-// require('node:net')`, `const { connect: dial } = require('net')`, `import
-// { Worker } from 'worker_threads'`, and what compilers make of these.
-func (src *source) bindings() map[string]binding {
-	if src.bound != nil {
-		return src.bound
-	}
-	src.bound = map[string]binding{}
-	for i, t := range src.Tokens {
-		if !t.IsString() {
-			continue
-		}
-		module := strings.TrimPrefix(strings.Trim(t.Text, `'"`), "node:")
-		switch {
-		case src.At(i-1) == "(" && (src.At(i-2) == "require" || src.At(i-2) == "import" || src.At(i-2) == "getBuiltinModule") && src.At(i+1) == ")":
-			export := ""
-			if src.At(i+2) == "." {
-				export = src.At(i + 3)
-			}
-			// Back over __importStar(, await and the like to the assignment.
-			k := i - 3
-			for k > 0 && k > i-10 && src.At(k) != "=" {
-				k--
-			}
-			if src.At(k) == "=" {
-				src.bind(k-1, module, export)
-			}
-		case src.At(i-1) == "from":
-			k := i - 2
-			switch {
-			case src.At(k) == "}":
-				src.bind(k, module, "")
-			case src.At(k-1) == "as": // * as net
-				src.bound[src.At(k)] = binding{module, ""}
-			default:
-				src.bound[src.At(k)] = binding{module, ""}
-			}
-			if src.At(k) == "}" { // import net, { connect } from 'net'
-				if open := src.Tokens[k].Match; open > 1 && src.At(open-1) == "," {
-					src.bound[src.At(open-2)] = binding{module, ""}
-				}
-			}
-		}
-	}
-	return src.bound
-}
-
-// bind notes what the pattern that ends at token k stands for.
-func (src *source) bind(k int, module, export string) {
-	if src.At(k) != "}" {
-		if k >= 0 && src.Tokens[k].IsName() {
-			src.bound[src.At(k)] = binding{module, export}
-		}
-		return
-	}
-	open := src.Tokens[k].Match
-	for i := open + 1; i < k && open >= 0; i++ {
-		name := src.At(i)
-		if !src.Tokens[i].IsName() || src.At(i-1) != "{" && src.At(i-1) != "," {
-			continue
-		}
-		local := name
-		if next := src.At(i + 1); next == ":" || next == "as" {
-			local = src.At(i + 2)
-		}
-		src.bound[local] = binding{module, name}
-	}
-}
-
 // callee says which function of which module the call opening at open calls:
 // "net.connect", ".fetch" for a global, or "".
 func (src *source) callee(open int) (name string, at int) {
@@ -93,15 +17,15 @@ func (src *source) callee(open int) (name string, at int) {
 	}
 	at = k
 	last := src.At(k)
-	bound := src.bindings()
+	bound := src.Bindings()
 	if before := src.At(k - 1); before != "." && before != "?." {
 		if b, ok := bound[last]; ok {
-			if b.export == "" || b.export == "default" {
-				return b.module + "." + last, at // import fetch from
+			if b.Export == "" || b.Export == "default" {
+				return b.Module + "." + last, at // import fetch from
 			}
-			return b.module + "." + b.export, at
+			return b.Module + "." + b.Export, at
 		}
-		if before == "function" || src.At(src.match(open)+1) == "{" { // declares one of this name
+		if before == "function" || src.At(src.Tokens[open].Match+1) == "{" { // declares one of this name
 			return "", 0
 		}
 		return "." + last, at
@@ -123,14 +47,12 @@ func (src *source) callee(open int) (name string, at int) {
 	if !ok || src.At(k-3) == "." && src.At(k-2) == owner {
 		return "", 0
 	}
-	module := b.module
-	if b.export == "promises" {
+	module := b.Module
+	if b.Export == "promises" {
 		module += "/promises"
 	}
 	return module + "." + last, at
 }
-
-func (src *source) match(open int) int { return src.Tokens[open].Match }
 
 // apiCalls returns the calls in a script of functions of Node's modules, named
 // as in families.

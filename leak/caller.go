@@ -8,6 +8,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 )
 
 // When a leak is reached through a package, the line that adds to the holder
@@ -79,7 +80,7 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 	names := map[string]bool{} // functions of the package that add
 	var packages []string
 	note := func(script string) {
-		if name, _ := packageOf(script); name != "" && !slices.Contains(packages, name) {
+		if name, _ := jssource.Package(script); name != "" && !slices.Contains(packages, name) {
 			packages = append(packages, name)
 			if through == "" {
 				through = p.packageLabel(script)
@@ -208,7 +209,7 @@ func (p *Pass) wayUp(holder heapsnap.Node) []variable {
 		}
 		for i := head; i >= 0; i = queue[i].below {
 			if l := s.Location(queue[i].node); l != nil {
-				if name, _ := packageOf(l.Script); name != "" {
+				if name, _ := jssource.Package(l.Script); name != "" {
 					v.via = append(v.via, l.Script)
 					if i == head {
 						v.of = name
@@ -611,8 +612,8 @@ func (p *Pass) imports(script, name string) []string {
 		return nil
 	}
 	var names []string
-	for local, b := range p.file(script).bindings() {
-		if b.module == name || strings.HasPrefix(b.module, name+"/") {
+	for local, b := range p.file(script).Bindings() {
+		if b.Module == name || strings.HasPrefix(b.Module, name+"/") {
 			names = append(names, local)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"heapsnap/diff"
 	"heapsnap/heapsnap"
+	"heapsnap/jssource"
 )
 
 // A reference is how the program gets at an object: the variable or property
@@ -277,7 +278,7 @@ func shortScript(script string) string {
 	if !userScript(script) {
 		return script
 	}
-	if name, folder := packageOf(script); name != "" {
+	if name, folder := jssource.Package(script); name != "" {
 		return name + script[len(folder):]
 	}
 	return filepath.Base(script)
@@ -342,7 +343,7 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	// there: the same name in another file may mean something else.
 	folder := ""
 	if len(all) > 0 {
-		_, folder = packageOf(all[0])
+		_, folder = jssource.Package(all[0])
 	}
 	var rest []string
 	for _, script := range p.s.Scripts() {
@@ -351,7 +352,7 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 		}
 	}
 	far := func(script string) int {
-		switch _, in := packageOf(script); in {
+		switch _, in := jssource.Package(script); in {
 		case folder:
 			return 0
 		case "":

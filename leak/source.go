@@ -5,8 +5,7 @@ import "heapsnap/jssource"
 // source is a script as tokens, with what was computed of them.
 type source struct {
 	*jssource.Source
-	bound  map[string]binding // see bindings
-	bodies []int              // see bodyAround
+	bodies []int // see bodyAround
 }
 
 func tokenize(text []byte) *source { return &source{Source: jssource.Tokenize(text)} }
