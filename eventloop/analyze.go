@@ -89,6 +89,8 @@ type Finding struct {
 	Share     float64 // of the time of all blocks
 	Site      Site
 	Code      string // the line's text
+	Package   string // "name@version" of the npm package in which the time is spent, "" for the program itself
+	Through   string // the package that the program calls, where that is another one
 	Also      []Site
 	Stack     []Site // the heaviest, from the leaf up
 	Details   []string
@@ -100,6 +102,7 @@ type Finding struct {
 	detailUs  map[string]int64
 	leaf      stackKey
 	leafTimes map[stackKey]int64
+	modules   map[module]int64
 }
 
 // Block is one uninterrupted stretch in which the loop did not turn.
@@ -122,9 +125,18 @@ type Block struct {
 type stackKey struct{ profile, node int }
 
 type claimKey struct {
-	cause          *Cause
-	function, file string
+	cause *Cause
+	functionKey
 }
+
+// functionKey tells functions apart, those without a name and with the short
+// names of a minifier too.
+type functionKey struct {
+	function, file string
+	at             place
+}
+
+func (s Site) key() functionKey { return functionKey{s.Function, s.File, s.at} }
 
 type claimTime struct {
 	queue  bool // of microtasks or ticks
@@ -132,6 +144,7 @@ type claimTime struct {
 	lines  map[Site]int64
 	detail map[string]int64
 	leaves map[stackKey]int64
+	in     map[module]int64
 }
 
 // analysis is an Analysis under way.
@@ -143,6 +156,7 @@ type analysis struct {
 	src              *sources
 	claims           map[stackKey][]part
 	ledger           []*ledger
+	labels           map[string]string // of packages, by folder
 }
 
 // part is a share of a call tree node's time and what it was spent on.
@@ -160,7 +174,7 @@ func Analyze(r *Recording, o Options) *Analysis {
 			o.Threshold = o.MaxBlock
 		}
 	}
-	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, src: newSources(r, o.Source), claims: map[stackKey][]part{}}
+	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, src: newSources(r, o.Source), claims: map[stackKey][]part{}, labels: map[string]string{}}
 	a.Recording, a.Threshold = r, o.Threshold
 	a.Warnings = append(a.Warnings, r.Warnings...)
 	for i := range r.Threads {
@@ -238,7 +252,9 @@ func (a *analysis) topSite(l *ledger, times map[stackKey]int64) Site {
 		v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src}
 		if at := v.caller(0); at >= 0 {
 			f := v.frame(at)
-			bySite[Site{Function: cmp.Or(f.FunctionName, "(anonymous)"), File: jssource.Path(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}] += t
+			site := siteOfFrame(f)
+			site.Function = cmp.Or(f.FunctionName, "(anonymous)")
+			bySite[site] += t
 		}
 	}
 	var best Site
@@ -247,7 +263,7 @@ func (a *analysis) topSite(l *ledger, times map[stackKey]int64) Site {
 			best = s
 		}
 	}
-	return best
+	return a.placed(best)
 }
 
 // percentiles are of the delay that work has which becomes due at a random
@@ -438,10 +454,10 @@ func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
 				last.us += int64(p.share * float64(t)) // the queue's own work
 				continue
 			}
-			k := claimKey{p.cause, p.site.Function, p.site.File}
+			k := claimKey{p.cause, p.site.key()}
 			c := b.claims[k]
 			if c == nil {
-				c = &claimTime{lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}}
+				c = &claimTime{lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}, in: map[module]int64{}}
 				c.queue = p.cause == &microtaskCause || p.cause == &nextTickCause || p.cause == &serialAwaitCause
 				b.claims[k] = c
 			}
@@ -449,6 +465,7 @@ func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
 			c.us += share
 			c.lines[p.site] += share
 			c.leaves[key] += share
+			c.in[p.in] += share
 			if p.detail != "" {
 				c.detail[p.detail] += share
 			}
@@ -487,20 +504,19 @@ func (a *analysis) allocates(b *Block, by map[*claimTime]int64) bool {
 			continue
 		}
 		site := heaviestBy(c.lines, bySite)
-		for script, src := range a.src.parsed {
-			if src == nil || jssource.Path(script) != site.File {
-				continue
-			}
-			from, to := src.OnLine(site.Line)
-			for i := from; i < to; i++ {
-				switch t := src.At(i); {
-				case t == "new", t == "...":
-					return true
-				case t == "{" && (src.At(i-1) == "(" || src.At(i-1) == "=" || src.At(i-1) == "return" || src.At(i-1) == ","):
-					return true
-				case src.At(i-1) == "." && src.At(i+1) == "(" && (t == "push" || t == "split" || t == "map" || t == "concat" || t == "slice"):
-					return true
-				}
+		src := a.src.of(site.script)
+		if src == nil {
+			continue
+		}
+		from, to := src.OnLine(site.Line)
+		for i := from; i < to; i++ {
+			switch t := src.At(i); {
+			case t == "new", t == "...":
+				return true
+			case t == "{" && (src.At(i-1) == "(" || src.At(i-1) == "=" || src.At(i-1) == "return" || src.At(i-1) == ","):
+				return true
+			case src.At(i-1) == "." && src.At(i+1) == "(" && (t == "push" || t == "split" || t == "map" || t == "concat" || t == "slice"):
+				return true
 			}
 		}
 	}
@@ -530,15 +546,15 @@ func (a *analysis) settleGC(b *Block, gc int64, by map[*claimTime]int64) {
 			best = c
 		}
 	}
-	c := &claimTime{us: gc, lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}}
+	c := &claimTime{us: gc, lines: map[Site]int64{}, detail: map[string]int64{}, leaves: map[stackKey]int64{}, in: map[module]int64{}}
 	site := Site{Function: gcName}
 	if best != nil {
 		site = heaviestBy(best.lines, bySite)
-		c.lines, c.leaves = best.lines, best.leaves
+		c.lines, c.leaves, c.in = best.lines, best.leaves, best.in
 	} else {
 		c.lines[site] = gc
 	}
-	b.claims[claimKey{&gcCause, site.Function, site.File}] = c
+	b.claims[claimKey{&gcCause, site.key()}] = c
 }
 
 // foldCopies: a function that searches a collection and copies what it finds
@@ -549,7 +565,7 @@ func (a *analysis) foldCopies(b *Block) {
 			continue
 		}
 		for other, c := range b.claims {
-			if other.cause == &jsonCause && other.function == k.function && other.file == k.file && c.detail[deepCopy]+c.detail["structuredClone"] > 0 {
+			if other.cause == &jsonCause && other.functionKey == k.functionKey && c.detail[deepCopy]+c.detail["structuredClone"] > 0 {
 				scan.us += c.us
 				for d, t := range c.detail {
 					scan.detail[d] += t
@@ -567,7 +583,7 @@ func (a *analysis) foldSending(b *Block) {
 		if k.cause != &jsonCause {
 			continue
 		}
-		other := claimKey{&cpuCause, k.function, k.file}
+		other := claimKey{&cpuCause, k.functionKey}
 		if c := b.claims[other]; c != nil && 2*c.detail[sending] > c.us {
 			made.us += c.us
 			delete(b.claims, other)
@@ -618,7 +634,7 @@ func (a *analysis) decide(l *ledger, b *Block) {
 		}
 	}
 	key := heaviestBy(times, func(x, y claimKey) int {
-		return cmp.Or(cmp.Compare(x.file, y.file), cmp.Compare(x.function, y.function))
+		return cmp.Or(cmp.Compare(x.file, y.file), cmp.Compare(x.function, y.function), x.at.line-y.at.line, x.at.column-y.at.column)
 	})
 	c := b.claims[key]
 	b.Site = heaviestBy(c.lines, bySite)
@@ -638,7 +654,7 @@ func (a *analysis) stackOf(l *ledger, k stackKey) []Site {
 	v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src, line: topLine(tree, k.node)}
 	var out []Site
 	for i := range v.stack {
-		out = append(out, v.siteOf(i))
+		out = append(out, a.placed(v.siteOf(i)))
 	}
 	return out
 }
@@ -695,6 +711,7 @@ func (a *analysis) claim(v *sample) *claim {
 		}
 		if found := c.ofSample(v); found != nil {
 			found.cause = c
+			found.in = v.module()
 			if queue := a.storm(v, found); queue != nil {
 				return queue
 			}
@@ -731,12 +748,12 @@ func (a *analysis) findFindings() {
 				causes[k.cause] = ct
 			}
 			ct.Time += us(c.us)
-			if k.cause == b.Cause && k.function == b.Site.Function && k.file == b.Site.File {
+			if k.cause == b.Cause && k.functionKey == b.Site.key() {
 				ct.Count++
 			}
 			f := byKey[k]
 			if f == nil {
-				f = &Finding{Cause: k.cause, detailUs: map[string]int64{}, leafTimes: map[stackKey]int64{}}
+				f = &Finding{Cause: k.cause, detailUs: map[string]int64{}, leafTimes: map[stackKey]int64{}, modules: map[module]int64{}}
 				byKey[k] = f
 				requests[k] = map[string]int{}
 			}
@@ -748,7 +765,10 @@ func (a *analysis) findFindings() {
 			for d, t := range c.detail {
 				f.detailUs[d] += t
 			}
-			if k.cause == b.Cause && k.function == b.Site.Function && k.file == b.Site.File {
+			for m, t := range c.in {
+				f.modules[m] += t
+			}
+			if k.cause == b.Cause && k.functionKey == b.Site.key() {
 				f.Count++
 				f.Worst = max(f.Worst, b.Duration)
 				for _, u := range b.Requests {
@@ -806,8 +826,12 @@ func (a *analysis) findFindings() {
 				f.Fix = f.Cause.Fix
 			}
 			f.Code = a.code(f.Site)
+			f.Site = a.placed(f.Site)
 			a.Findings = append(a.Findings, f)
 		}
+	}
+	for i := range a.Blocks {
+		a.Blocks[i].Site = a.placed(a.Blocks[i].Site)
 	}
 }
 
@@ -821,7 +845,7 @@ func (a *analysis) foldAllocation() {
 		}
 		for k := range a.Findings {
 			cpu := &a.Findings[k]
-			if cpu.Cause == &cpuCause && cpu.Site.Function == gc.Site.Function && cpu.Site.File == gc.Site.File && 4*gc.Total > cpu.Total+gc.Total {
+			if cpu.Cause == &cpuCause && cpu.Site.key() == gc.Site.key() && 4*gc.Total > cpu.Total+gc.Total {
 				gc.Total += cpu.Total
 				gc.Count += cpu.Count
 				gc.Share += cpu.Share
@@ -855,7 +879,7 @@ func furtherSites(lines map[Site]int64, but Site) []Site {
 	}
 	var out []Site
 	for s, t := range lines {
-		if s != but && float64(t) > 0.1*float64(total) {
+		if (s.Line != but.Line || s.File != but.File) && float64(t) > 0.1*float64(total) {
 			out = append(out, s)
 		}
 	}
@@ -879,17 +903,17 @@ func mostFrequent(m map[string]int) []string {
 // code is the text of a site's line.
 func (a *analysis) code(s Site) string {
 	const tooLong = 400 // a minified line helps nobody
-	for script := range a.rec.Sources {
-		if jssource.Path(script) == s.File {
-			a.src.of(script) // now it is in parsed
-		}
+	var src *jssource.Source
+	if to := a.placed(s); to.Compiled != "" {
+		src, s = a.src.originalText(s.script, to.File), to
+	} else if compiled := a.src.of(s.script); compiled != nil {
+		src = compiled.Source
 	}
-	for script, src := range a.src.parsed {
-		if src != nil && jssource.Path(script) == s.File {
-			if text := src.Line(s.Line); len(text) <= tooLong {
-				return text
-			}
-		}
+	if src == nil {
+		return ""
+	}
+	if text := src.Line(s.Line); len(text) <= tooLong {
+		return text
 	}
 	return ""
 }
@@ -904,7 +928,12 @@ func (a *analysis) describe(f *Finding) {
 		}
 	}
 	f.Code = a.code(f.Site)
+	f.Site = a.placed(f.Site)
+	for i := range f.Also {
+		f.Also[i] = a.placed(f.Also[i])
+	}
 	f.Fix = f.Cause.Fix
+	a.describePackage(f)
 	f.Title = title(f, what)
 	if f.Count > 1 {
 		slices.Sort(f.perBlock)
@@ -938,10 +967,48 @@ func (a *analysis) describe(f *Finding) {
 	}
 }
 
+// describePackage says in which package the time was spent, if it was in one.
+func (a *analysis) describePackage(f *Finding) {
+	var whole int64
+	for _, t := range f.modules {
+		whole += t
+	}
+	most := heaviestBy(f.modules, func(x, y module) int { return cmp.Compare(x.file, y.file) })
+	if most.file == "" || 2*f.modules[most] < whole {
+		return
+	}
+	f.Package = a.packageLabel(most.script, most.file)
+	own := slices.IndexFunc(f.Stack, func(s Site) bool { return s.Package == "" && s.File != "" && !internal(s.File) })
+	for i := own - 1; i >= 0; i-- {
+		if p := f.Stack[i].Package; p != "" {
+			if p != f.Package {
+				f.Through = p
+				f.Evidence = append(f.Evidence, fmt.Sprintf("the time is spent in %s, which the program calls through %s", f.Package, p))
+			}
+			break
+		}
+	}
+}
+
 func title(f *Finding, what string) string {
 	in := " in " + f.Site.Function
 	if f.Site.Function == "" || f.Site.Function == "(anonymous)" {
 		in = ""
+	}
+	if f.Package != "" {
+		by := ""
+		if in != "" {
+			by = ", called by " + f.Site.Function
+		}
+		switch f.Cause {
+		case &regexpCause:
+			return "a regular expression of " + f.Package + " takes too long" + by
+		case &cpuCause:
+			if len(f.Details) == 0 {
+				return f.Package + " computes" + by
+			}
+		}
+		in += ", through " + f.Package
 	}
 	switch f.Cause {
 	case &gcCause:

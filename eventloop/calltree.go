@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"heapsnap/jssource"
 )
 
 // callTree is a profile's call tree, by index instead of id.
@@ -52,7 +54,7 @@ func (t *callTree) meta(n int) bool {
 func internal(url string) bool { return strings.HasPrefix(url, "node:") }
 
 // isPackage reports whether a script was installed and not written here.
-func isPackage(url string) bool { return strings.Contains(url, "/node_modules/") }
+func isPackage(url string) bool { return jssource.InPackage(url) }
 
 // ancestor returns the deepest node that both stacks have; the root at worst.
 func (t *callTree) ancestor(a, b int) int {

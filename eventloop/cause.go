@@ -47,13 +47,25 @@ type claim struct {
 	cause  *Cause
 	site   Site
 	detail string // what was called: "fs.readFileSync", "JSON.parse", a pattern
+	in     module // the package that did it, for the program
 }
+
+// module is a file of a package, and the script that has it.
+type module struct{ script, file string }
 
 // Site is the function of the program that has to change, and the line in it.
 // Line and Column are 1-based, 0 if not known.
 type Site struct {
 	Function string
-	File     string // as the target named it, a file URL made a path
+	File     string // as the target named it, a file URL made a path; by a source map, what that was compiled from
 	Line     int
 	Column   int
+	Compiled string // "file:line:column" of what ran, where that is not File
+	Package  string // "name@version" of the npm package that File belongs to, "" for the program's own
+
+	script string // that ran, as V8 names it
+	at     place  // in it, where the function begins
 }
+
+// place is a 1-based line and column.
+type place struct{ line, column int }

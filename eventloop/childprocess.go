@@ -27,6 +27,6 @@ app.get('/version', async (req, res) => {
 		if at < 0 {
 			return nil
 		}
-		return &claim{site: v.siteOf(at), detail: "child_process." + v.calledName(at)}
+		return &claim{site: v.siteOf(at), detail: "child_process." + v.calledName(v.nearest(i))}
 	},
 }

@@ -23,14 +23,13 @@ var cpuCause = Cause{
 			}) >= 0 {
 			c.detail = sending
 		}
-		if src, from, to := v.tokens(); src != nil {
-			for i := from; i < to; i++ {
-				if src.At(i) == "." && src.At(i+1) == "sort" && src.At(i+2) == "(" {
-					c.detail = ".sort()"
-				}
-				if src.At(i) == "Atomics" && src.At(i+2) == "wait" {
-					c.detail = "Atomics.wait"
-				}
+		src, tokens := v.running()
+		for _, i := range tokens {
+			if src.At(i) == "." && src.At(i+1) == "sort" && src.At(i+2) == "(" {
+				c.detail = ".sort()"
+			}
+			if src.At(i) == "Atomics" && src.At(i+2) == "wait" {
+				c.detail = "Atomics.wait"
 			}
 		}
 		return c

@@ -27,5 +27,5 @@ func nodeCall(v *sample, module string, urls ...string) *claim {
 	if at < 0 {
 		return nil
 	}
-	return &claim{site: v.siteOf(at), detail: module + "." + v.calledName(at)}
+	return &claim{site: v.siteOf(at), detail: module + "." + v.calledName(v.nearest(i))}
 }

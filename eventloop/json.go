@@ -14,7 +14,7 @@ res.end(text ??= JSON.stringify(catalogue));`,
 	Links: []string{"https://nodejs.org/en/learn/asynchronous-work/dont-block-the-event-loop#blocking-the-event-loop-json-dos"},
 	ofSample: func(v *sample) *claim {
 		// Builtins of V8 have no frame of their own (Node 18 to 26): the line tells.
-		src, from, to := v.tokens()
+		src, tokens := v.running()
 		if src == nil {
 			for _, name := range []string{"structuredClone", "serialize", "deserialize"} {
 				if i := v.find(func(i int) bool { return v.name(i) == name && !v.user(i) }); i >= 0 && v.caller(i) > i {
@@ -23,16 +23,16 @@ res.end(text ??= JSON.stringify(catalogue));`,
 			}
 			return nil
 		}
-		for i := from; i < to; i++ {
+		for _, i := range tokens {
 			switch {
 			case src.At(i) == "JSON" && src.At(i+1) == "." && src.At(i+3) == "(" && (src.At(i+2) == "parse" || src.At(i+2) == "stringify"):
-				c := &claim{site: v.site(0), detail: "JSON." + src.At(i+2)}
+				c := &claim{site: v.siteAt(src, i), detail: "JSON." + src.At(i+2)}
 				if src.At(i+2) == "parse" && src.At(i+4) == "JSON" && src.At(i+6) == "stringify" {
 					c.detail = deepCopy
 				}
 				return c
 			case src.At(i) == "structuredClone" && src.At(i+1) == "(":
-				return &claim{site: v.site(0), detail: "structuredClone"}
+				return &claim{site: v.siteAt(src, i), detail: "structuredClone"}
 			}
 		}
 		return nil

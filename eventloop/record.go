@@ -539,6 +539,7 @@ func (r *recorder) finish(ctx context.Context) error {
 		}
 	}
 	r.sources(ctx, r.threads)
+	r.packages(ctx, r.threads)
 	return ctx.Err()
 }
 

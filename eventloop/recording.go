@@ -42,7 +42,10 @@ type Recording struct {
 	// Submitters gave jobs to a pool whose jobs came back late.
 	Submitters []Submitter `json:"submitters,omitempty"`
 	// Sources has the text of the scripts in which time was spent.
-	Sources  map[string]string `json:"sources,omitempty"`
+	Sources map[string]string `json:"sources,omitempty"`
+	// Packages has the version of each npm package in which time was spent, by its
+	// folder.
+	Packages map[string]string `json:"packages,omitempty"`
 	Warnings []string          `json:"warnings,omitempty"`
 	// Ended says that the program came to its end before the recording did.
 	Ended bool `json:"ended,omitempty"`

@@ -25,16 +25,13 @@ var regexpCause = Cause{
 			site := v.site(1)
 			return &claim{site: site, detail: "/" + pattern + "/"}
 		}
-		src, from, to := v.tokens()
-		if src == nil {
-			return nil
-		}
-		for i := from; i < to; i++ {
+		src, tokens := v.running()
+		for _, i := range tokens {
 			if src.At(i+1) != "(" || src.At(i-1) != "." && src.At(i-1) != "?." || !matchers[src.At(i)] {
 				continue
 			}
 			if pattern := src.patternOf(i); pattern != "" {
-				return &claim{site: v.site(0), detail: pattern}
+				return &claim{site: v.siteAt(src, i), detail: pattern}
 			}
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"heapsnap/jssource"
+	"heapsnap/sourcemap"
 )
 
 // sample is what a cause sees of a node of the call tree: its stack, and the
@@ -18,16 +19,27 @@ type sample struct {
 
 // sources are the texts of the scripts, read when they are asked for.
 type sources struct {
-	texts  map[string]string
+	texts  map[string]string // by path: a stack names a script by that, a profile by a URL
 	read   func(url string) ([]byte, error)
 	parsed map[string]*source
+
+	maps      map[string]*sourcemap.Map   // by script
+	originals map[string]*jssource.Source // by the file that a map leads to
+	origins   map[CallFrame]string        // see origin
 }
 
 func newSources(r *Recording, read func(string) ([]byte, error)) *sources {
 	if read == nil {
 		read = readScript
 	}
-	return &sources{texts: r.Sources, read: read, parsed: map[string]*source{}}
+	texts := make(map[string]string, len(r.Sources))
+	for script, text := range r.Sources {
+		texts[jssource.Path(script)] = text
+	}
+	return &sources{
+		texts: texts, read: read, parsed: map[string]*source{}, maps: map[string]*sourcemap.Map{},
+		originals: map[string]*jssource.Source{}, origins: map[CallFrame]string{},
+	}
 }
 
 // of returns a script's source, nil if it cannot be had.
@@ -37,7 +49,7 @@ func (s *sources) of(script string) *source {
 	}
 	var src *source
 	if script != "" && !internal(script) {
-		if text, ok := s.texts[script]; ok {
+		if text, ok := s.texts[jssource.Path(script)]; ok {
 			src = newSource([]byte(text))
 		} else if text, err := s.read(script); err == nil && len(text) <= maxSource {
 			src = newSource(text)
@@ -110,7 +122,7 @@ func (v *sample) caller(from int) int {
 		if !v.user(i) {
 			continue
 		}
-		if !isPackage(v.frame(i).URL) {
+		if v.src.packageOf(v.frame(i)) == "" {
 			return i
 		}
 		if found < 0 {
@@ -118,6 +130,32 @@ func (v *sample) caller(from int) int {
 		}
 	}
 	return found
+}
+
+// nearest is the frame from i up that is not Node's: the program's or a package's;
+// -1 if there is none.
+func (v *sample) nearest(i int) int {
+	for ; i < len(v.stack); i++ {
+		if v.user(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// module is the package whose code was running, the zero value if that was the
+// program's own.
+func (v *sample) module() module {
+	for i := range v.stack {
+		if !v.user(i) {
+			continue
+		}
+		if f := v.frame(i); v.src.packageOf(f) != "" {
+			return module{f.URL, v.src.origin(f)}
+		}
+		break
+	}
+	return module{}
 }
 
 // site is where the program's own function, found from frame i up, was.
@@ -131,20 +169,33 @@ func (v *sample) site(from int) Site {
 
 func (v *sample) siteOf(i int) Site {
 	f := v.frame(i)
-	s := Site{Function: f.FunctionName, File: jssource.Path(f.URL), Line: f.LineNumber + 1, Column: f.ColumnNumber + 1}
-	if s.Function == "" {
-		s.Function = v.passedTo(i)
+	s := siteOfFrame(f)
+	src, fn, known := v.function(i)
+	if s.Function == "" && known {
+		s.Function = src.passedTo(fn)
 	}
 	if i == 0 && v.line > 0 {
 		s.Line, s.Column = v.line, 0
+		if known {
+			src.inlinedAt(&s, fn)
+		}
 		return s
 	}
 	if line, column := v.callLine(i); line > 0 {
 		s.Line, s.Column = line, column
 	} else if src, name, at := v.inlined(i); src != nil {
 		s.Function, s.Line, s.Column = src.At(name), src.LineOf(at), src.Column(at)
+		if def, ok := src.bodyOf(name); ok {
+			s.at.line, s.at.column = src.Place(def.Head)
+		}
 	}
 	return s
+}
+
+// siteOfFrame is where a function begins.
+func siteOfFrame(f *CallFrame) Site {
+	line, column := f.LineNumber+1, f.ColumnNumber+1
+	return Site{Function: f.FunctionName, File: jssource.Path(f.URL), Line: line, Column: column, script: f.URL, at: place{line, column}}
 }
 
 // inlined finds the function between frame i and the one below it that the
@@ -194,12 +245,30 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 	return nil, 0, 0
 }
 
+// inlinedAt turns a site to the function that its line is in, if that is another
+// than f: V8 gives the lines of a function that it has inlined to the caller.
+func (src *source) inlinedAt(s *Site, f jssource.Function) {
+	from, to := src.OnLine(s.Line)
+	if from >= to || f.Body == 0 || to > f.Head && from < f.End {
+		return
+	}
+	inner, ok := src.Enclosing(from)
+	if !ok || inner.Head < 1 {
+		return
+	}
+	s.Function = src.FunctionName(inner)
+	if s.Function == nameless {
+		s.Function = src.passedTo(inner)
+	}
+	s.at.line, s.at.column = src.Place(inner.Head)
+}
+
+const nameless = "(anonymous)"
+
 // passedTo names a function without a name by the call it is passed to, as V8
 // does in stack traces: items.filter.
-func (v *sample) passedTo(i int) string {
-	const nameless = "(anonymous)"
-	src, f, ok := v.function(i)
-	if !ok || f.Head < 3 {
+func (src *source) passedTo(f jssource.Function) string {
+	if f.Head < 3 {
 		return nameless
 	}
 	method := src.passed(f.Head)
@@ -268,6 +337,12 @@ func (v *sample) call(i int) (*source, int) {
 			return src, calls[0]
 		}
 		if v.user(below) {
+			// Minifiers rename functions, but not the properties they are called by.
+			if was := v.src.originalName(siteOfFrame(v.frame(below))); was != name {
+				if calls := src.Calls(f.Body, f.End, was); len(calls) > 0 {
+					return src, calls[0]
+				}
+			}
 			return nil, 0 // called through something that renames it
 		}
 	}
@@ -296,14 +371,27 @@ func (v *sample) calledName(i int) string {
 	return ""
 }
 
-// tokens returns the tokens of the line that the leaf was at.
-func (v *sample) tokens() (src *source, from, to int) {
+// running lists the tokens that the leaf may have been at.
+func (v *sample) running() (src *source, tokens []int) {
 	if v.line == 0 || !v.user(0) {
-		return nil, 0, 0
+		return nil, nil
 	}
-	if src = v.src.of(v.frame(0).URL); src == nil {
-		return nil, 0, 0
+	src, f, ok := v.function(0)
+	if src == nil {
+		return nil, nil
 	}
-	from, to = src.OnLine(v.line)
-	return src, from, to
+	if !ok {
+		f = jssource.Function{End: len(src.Tokens)}
+	}
+	return src, src.Running(f, v.line)
+}
+
+// siteAt is the site of the leaf, at one of its tokens where that is the
+// program's own.
+func (v *sample) siteAt(src *source, token int) Site {
+	s := v.site(0)
+	if v.caller(0) == 0 {
+		s.Line, s.Column = src.Place(token)
+	}
+	return s
 }

@@ -1,6 +1,10 @@
 package eventloop
 
-import "heapsnap/jssource"
+import (
+	"slices"
+
+	"heapsnap/jssource"
+)
 
 var scanCause = Cause{
 	Name:  "scan",
@@ -24,7 +28,7 @@ const user = byID.get(id);`,
 			if !v.user(i) {
 				continue
 			}
-			if isPackage(v.frame(i).URL) {
+			if v.src.packageOf(v.frame(i)) != "" {
 				break // a package's own search: its caller has to search less
 			}
 			users++
@@ -51,22 +55,22 @@ func (v *sample) scanAt(i int) *claim {
 	if !ok {
 		return nil
 	}
-	var from, to int
+	var at []int
 	if i == 0 {
-		if from, to = src.OnLine(v.line); from >= to {
+		if at = src.Running(own, v.line); len(at) == 0 {
 			return nil
 		}
 	} else {
-		s, at := v.call(i)
+		s, called := v.call(i)
 		if s == nil {
-			if at = src.given(own, v.name(i-1)); at < 0 {
+			if called = src.given(own, v.name(i-1)); called < 0 {
 				return nil
 			}
 		}
-		from, to = at, at+1
+		at = []int{called}
 	}
-	call, name := src.scanAround(own, from, to)
-	if call < 0 || i > 0 && name == "" {
+	call, name := src.scanAround(own, at)
+	if call < 0 || i > 0 && name == "" || v.computes(i, call) {
 		return nil
 	}
 	s := v.siteOf(i)
@@ -75,6 +79,34 @@ func (v *sample) scanAt(i int) *claim {
 	}
 	s.Line, s.Column = src.LineOf(call), src.Column(call)
 	return &claim{site: s, detail: name}
+}
+
+// computes reports whether the sample is in a loop that counts, inside what the
+// search at a token of frame i's source does with one element: then it is that
+// which takes the time, and not that there are many elements.
+func (v *sample) computes(i, call int) bool {
+	for k := i; k >= 0; k-- {
+		if !v.user(k) {
+			continue
+		}
+		src, f, ok := v.function(k)
+		if !ok || k == i && call >= f.Head {
+			continue // the search itself is in it
+		}
+		line := v.line
+		if k > 0 {
+			line, _ = v.callLine(k)
+		}
+		for _, t := range src.Running(f, line) {
+			if t >= f.End || t < f.Head { // of a function that was inlined
+				f, _ = src.Enclosing(t)
+			}
+			if loop := src.LoopAround(f, t); loop >= 0 && src.collection(loop) < 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // given is where a function is passed by its name to a search: the name's token
@@ -107,9 +139,12 @@ var visits = map[string]bool{"map": true, "forEach": true, "reduce": true, "flat
 // an array method, or a loop, whose collection is not made in the function, and
 // so is there for longer than one call. It returns the token to point at, -1 if
 // there is none, and what is searched in words.
-func (src *source) scanAround(own jssource.Function, from, to int) (int, string) {
-	if from < own.Head && own.Head < to {
-		from = own.Head // a function on one line with others
+func (src *source) scanAround(own jssource.Function, tokens []int) (int, string) {
+	if i := slices.Index(tokens, own.Head); i > 0 {
+		tokens = tokens[i:] // a function on one line with others
+	}
+	if len(tokens) == 0 {
+		return -1, ""
 	}
 	outer := own
 	if own.Head > 0 && src.passed(own.Head) >= 0 {
@@ -136,13 +171,13 @@ func (src *source) scanAround(own jssource.Function, from, to int) (int, string)
 		}
 	}
 	// On the line itself.
-	for i := from; i < to; i++ {
+	for _, i := range tokens {
 		if src.At(i+1) == "(" && src.At(i-1) == "." && searches[src.At(i)] && i >= outer.Body && i < outer.End {
 			consider(i)
 		}
 	}
 	// Around it: calls whose arguments have the line, and loops.
-	at := from
+	at := tokens[0]
 	for i := at - 1; i >= outer.Body && i > 0; i-- {
 		t := src.Tokens[i]
 		if t.Text == "(" && t.Match > at && (searches[src.At(i-1)] || visits[src.At(i-1)]) && src.At(i-2) == "." {

@@ -43,8 +43,7 @@ func TestScanAround(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: no function", tt.name)
 		}
-		from, to := src.OnLine(tt.at)
-		at, name := src.scanAround(f, from, to)
+		at, name := src.scanAround(f, src.Running(f, tt.at))
 		line := 0
 		if at >= 0 {
 			line = src.LineOf(at)
@@ -119,7 +118,7 @@ func FuzzSource(f *testing.F) {
 		}
 		for n := range 20 {
 			from, to := src.OnLine(n + 1)
-			src.scanAround(fn, from, to)
+			src.scanAround(fn, src.Running(fn, n+1))
 			src.callsOwn(from, to)
 			for i := from; i < to; i++ {
 				src.patternOf(i)

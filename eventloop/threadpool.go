@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"heapsnap/jssource"
 )
 
 var threadpoolCause = Cause{
@@ -156,12 +154,18 @@ func (a *analysis) submitter(f *Finding) {
 		at = slices.IndexFunc(s.Stack, func(c CallFrame) bool { return !internal(c.URL) && c.URL != "" })
 	}
 	for _, c := range s.Stack {
-		f.Stack = append(f.Stack, Site{Function: c.FunctionName, File: jssource.Path(c.URL), Line: c.LineNumber + 1, Column: c.ColumnNumber + 1})
+		site := siteOfFrame(&c) // of the call, and not where the function begins
+		site.at = place{}
+		if len(f.Stack) == at {
+			f.Site = site
+		}
+		f.Stack = append(f.Stack, a.placed(site))
 	}
 	if at >= 0 {
-		f.Site = f.Stack[at]
-		a.src.of(s.Stack[at].URL)
-		f.Title += ", filled by " + f.Site.Function
+		f.Title += ", filled by " + f.Stack[at].Function
+		if below := slices.IndexFunc(f.Stack[:at], func(s Site) bool { return s.Package != "" }); below >= 0 {
+			f.Package = f.Stack[below].Package
+		}
 	}
 	f.Details = []string{s.Type}
 	f.Evidence = append(f.Evidence, fmt.Sprintf("%d jobs of type %s came from here within %s", s.Count, s.Type, round(us(s.Over))))

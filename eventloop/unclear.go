@@ -31,7 +31,7 @@ func unclear(p *Profile, src *sources) bool {
 			continue
 		}
 		if at == 0 {
-			if s, from, to := v.tokens(); s != nil && s.callsOwn(from, to) {
+			if s := src.of(v.frame(0).URL); s != nil && s.callsOwn(s.OnLine(v.line)) {
 				hidden += us
 			}
 			continue

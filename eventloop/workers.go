@@ -77,7 +77,7 @@ func (a *analysis) workerStart() Site {
 			if name := src.At(end - 1); name != "Worker" || src.At(end) != "(" {
 				continue
 			}
-			s := Site{File: jssource.Path(script), Line: src.LineOf(i), Column: src.Column(i)}
+			s := Site{File: jssource.Path(script), Line: src.LineOf(i), Column: src.Column(i), script: script}
 			if f, ok := src.Enclosing(i); ok {
 				s.Function = src.FunctionName(f)
 			}

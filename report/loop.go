@@ -62,15 +62,18 @@ type LoopFinding struct {
 	Line      int        `json:"line,omitempty"`
 	Column    int        `json:"column,omitempty"`
 	Code      string     `json:"code,omitempty"`
-	Locations []Location `json:"locations"` // further lines of the function
-	Stack     []Location `json:"stack"`     // the heaviest, from the leaf up
+	Compiled  string     `json:"compiled,omitempty"` // see Location
+	Package   string     `json:"package,omitempty"`  // "name@version" of the npm package that does it, for the program
+	Through   string     `json:"through,omitempty"`  // the package that the program calls, where that is another
+	Locations []Location `json:"locations"`          // further lines of the function
+	Stack     []Location `json:"stack"`              // the heaviest, from the leaf up
 	Evidence  []string   `json:"evidence"`
 	Requests  []string   `json:"requests"`
 	Fix       string     `json:"fix"`
 }
 
 func (f *LoopFinding) location() Location {
-	return Location{Function: f.Function, File: f.File, Line: f.Line, Column: f.Column, Code: f.Code}
+	return Location{Function: f.Function, File: f.File, Line: f.Line, Column: f.Column, Code: f.Code, Compiled: f.Compiled}
 }
 
 // LoopBlock is one stretch in which the loop did not turn.

@@ -24,6 +24,7 @@ func loopReport(a *eventloop.Analysis, o eventloop.Options) *report.Loop {
 		lf := report.LoopFinding{
 			Rule: f.Cause.Name, Title: f.Title, TotalMS: inMS(f.Total), WorstMS: inMS(f.Worst), Count: f.Count, Share: f.Share,
 			Function: f.Site.Function, File: f.Site.File, Line: f.Site.Line, Column: f.Site.Column, Code: f.Code,
+			Compiled: f.Site.Compiled, Package: f.Package, Through: f.Through,
 			Stack: loopStack(f.Stack), Evidence: f.Evidence, Requests: f.Requests, Fix: f.Fix,
 		}
 		for _, s := range f.Also {
@@ -66,7 +67,7 @@ func loopDelay(p eventloop.Percentiles, measured bool) report.LoopDelay {
 }
 
 func loopLocation(s eventloop.Site) report.Location {
-	return report.Location{Function: s.Function, File: s.File, Line: s.Line, Column: s.Column}
+	return report.Location{Function: s.Function, File: s.File, Line: s.Line, Column: s.Column, Package: s.Package, Compiled: s.Compiled}
 }
 
 func loopStack(sites []eventloop.Site) []report.Location {

@@ -1,0 +1,203 @@
+package eventloop
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"heapsnap/jssource"
+	"heapsnap/sourcemap"
+)
+
+// sourceMap returns the source map of a script, nil if it names none that can be
+// read: its own lines are then the best there is.
+func (s *sources) sourceMap(script string) *sourcemap.Map {
+	m, known := s.maps[script]
+	if !known {
+		if src := s.of(script); src != nil {
+			if loaded, err := sourcemap.Load(script, src.Text, s.read); err == nil {
+				m = loaded
+			}
+		}
+		s.maps[script] = m
+	}
+	return m
+}
+
+// original is where a place in a script was written, its name for it included;
+// false where there is no map, or nobody wrote it.
+func (s *sources) original(script string, line, column int) (sourcemap.Position, bool) {
+	m := s.sourceMap(script)
+	if m == nil {
+		return sourcemap.Position{}, false
+	}
+	at, ok := m.Original(line, max(column, 1))
+	return at, ok && at.Source != ""
+}
+
+// originalText is the text of a file that a script was compiled from, without
+// tokens: it may be of another language.
+func (s *sources) originalText(script, file string) *jssource.Source {
+	src, known := s.originals[file]
+	if known {
+		return src
+	}
+	if m := s.sourceMap(script); m != nil {
+		if text, ok := m.Content(file); ok {
+			src = jssource.Lines([]byte(text))
+		} else if file != jssource.Path(script) { // else the name stands for what it was compiled to
+			if text, err := s.read(file); err == nil {
+				src = jssource.Lines(text)
+			}
+		}
+	}
+	s.originals[file] = src
+	return src
+}
+
+// origin is the file that the function of a frame was written in.
+func (s *sources) origin(f *CallFrame) string {
+	if f.URL == "" || internal(f.URL) {
+		return f.URL
+	}
+	if at, known := s.origins[*f]; known {
+		return at
+	}
+	file := jssource.Path(f.URL)
+	if at, ok := s.original(f.URL, f.LineNumber+1, f.ColumnNumber+1); ok {
+		file = at.Source
+	}
+	s.origins[*f] = file
+	return file
+}
+
+// packageOf is the folder of the npm package that a frame's function was
+// installed with, "" for the program's own: of a bundle, each module counts for
+// itself.
+func (s *sources) packageOf(f *CallFrame) string {
+	if internal(f.URL) {
+		return ""
+	}
+	_, folder := jssource.Package(rooted(s.origin(f)))
+	return folder
+}
+
+// rooted makes a bundler's name for a module look like a path: its package is
+// found then.
+func rooted(file string) string {
+	if strings.HasPrefix(file, "node_modules/") {
+		return "/" + file
+	}
+	return file
+}
+
+// packageLabel is "name@version" of the package of a file, the name alone if
+// its package.json cannot be read, "" for the program's own. script is what ran.
+func (a *analysis) packageLabel(script, file string) string {
+	name, folder := jssource.Package(rooted(file))
+	if name == "" {
+		return ""
+	}
+	label, known := a.labels[folder]
+	if known {
+		return label
+	}
+	label = name
+	version := a.rec.Packages[folder]
+	if version == "" {
+		var manifest struct{ Version string }
+		text, err := a.src.read(folder + "/package.json")
+		if err != nil && strings.HasPrefix(folder, "/node_modules/") {
+			text = nearManifest(script, folder, a.src.read)
+		}
+		if json.Unmarshal(text, &manifest) == nil {
+			version = manifest.Version
+		}
+	}
+	if version != "" {
+		label += "@" + version
+	}
+	a.labels[folder] = label
+	return label
+}
+
+// placed turns a site to where a person wrote it, and says of which package
+// that is.
+func (a *analysis) placed(s Site) Site {
+	if script := s.script; script != "" && s.Line > 0 {
+		column := s.Column
+		if column == 0 {
+			column = a.src.firstColumn(s)
+		}
+		if at, ok := a.src.original(script, s.Line, column); ok {
+			s.Compiled = fmt.Sprintf("%s:%d:%d", s.File, s.Line, column)
+			s.Function = a.src.originalName(s)
+			s.File, s.Line, s.Column = at.Source, at.Line, at.Column
+		}
+	}
+	s.Package = a.packageLabel(s.script, s.File)
+	return s
+}
+
+// firstColumn is where the code of a site's line begins: the first statement of
+// the function where its head is on the same line, as it is in minified scripts.
+func (s *sources) firstColumn(site Site) int {
+	src := s.of(site.script)
+	if src == nil {
+		return 1
+	}
+	from, to := src.OnLine(site.Line)
+	if site.at.line == site.Line {
+		if f, ok := src.FunctionAt(site.at.line-1, site.at.column-1); ok && f.Body >= from && f.Body < to {
+			from = f.Body
+		}
+	}
+	if from >= to {
+		return 1
+	}
+	return src.Column(from)
+}
+
+// originalName is what a person has called the function of a site. Minifiers
+// change names; where the compiled name stands, the map leads to the written one.
+func (s *sources) originalName(site Site) string {
+	src := s.of(site.script)
+	if src == nil || site.at.line == 0 {
+		return site.Function
+	}
+	f, ok := src.FunctionAt(site.at.line-1, site.at.column-1)
+	if !ok {
+		return site.Function
+	}
+	name := src.NameOf(f)
+	if name < 0 || src.At(name) != ownName(site.Function) {
+		return site.Function
+	}
+	at, ok := s.original(site.script, src.LineOf(name), src.Column(name))
+	if !ok {
+		return site.Function
+	}
+	if at.Name != "" {
+		return at.Name
+	}
+	text := s.originalText(site.script, at.Source)
+	if text == nil {
+		return site.Function
+	}
+	if word := text.Word(at.Line, at.Column); word != "" {
+		return word
+	}
+	return site.Function
+}
+
+// nearManifest reads the package.json of a package that a bundler named relative
+// to the project's root: that is some folder above the bundle.
+func nearManifest(script, folder string, read func(string) ([]byte, error)) []byte {
+	for dir := path.Dir(jssource.Path(script)); dir != path.Dir(dir); dir = path.Dir(dir) {
+		if text, err := read(path.Join(dir, folder, "package.json")); err == nil {
+			return text
+		}
+	}
+	return nil
+}
