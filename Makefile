@@ -57,7 +57,8 @@ suspects-table: nodes
 across-table: nodes
 	HEAPSNAP_ACROSS=1 go test -v -count=1 -timeout 2h -run TestAcrossNamesTheLeak ./fixtures
 
-# What heapsnap loop says of every program below fixtures/loop, on all lines (HEAPSNAP_NODES: on these).
+# What heapsnap loop says of every program below fixtures/loop and fixtures/loop-realworld (npm brings their packages),
+# on all lines (HEAPSNAP_NODES: on these; HEAPSNAP_LOOP: those with these words in their names).
 loop-table: nodes
 	@rm -f .cache/loop/table.txt
 	@go test -count=1 -tags looptable -timeout 3h ./internal/looptable; status=$$?; \

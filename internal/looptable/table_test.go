@@ -41,22 +41,24 @@ func TestTable(t *testing.T) {
 	}
 	lines := nodes.All(t)
 	table := &bytes.Buffer{}
-	fmt.Fprintf(table, "%-28s", "program")
+	fmt.Fprintf(table, "%-38s", "program")
 	for _, node := range lines {
 		fmt.Fprintf(table, "  %-10s", node)
 	}
 	fmt.Fprintln(table)
 	var faults []string
-	for _, f := range fixtures.Loops() {
+	for _, f := range all(t) {
 		if !wanted(f.Name) {
 			continue
 		}
-		programs := []fixtures.Program{f.Fixed}
-		if f.Blocks() {
-			programs = []fixtures.Program{f.Blocked, f.Fixed}
+		var programs []fixtures.Program
+		for _, p := range []fixtures.Program{f.Blocked, f.Fixed} {
+			if p.Source != nil {
+				programs = append(programs, p)
+			}
 		}
 		for _, p := range programs {
-			fmt.Fprintf(table, "%-28s", strings.TrimSuffix(strings.TrimPrefix(p.Path, "loop/"), ".js"))
+			fmt.Fprintf(table, "%-38s", strings.TrimSuffix(strings.TrimPrefix(p.Path, "loop/"), path.Ext(p.Path)))
 			for _, node := range lines {
 				n, good, cell := 1, 0, ""
 				if f.Blocked.Path != p.Path {
@@ -88,6 +90,22 @@ func TestTable(t *testing.T) {
 	for _, fault := range faults {
 		t.Error(fault)
 	}
+}
+
+// all are the fixtures below loop and, where npm can install their packages, those below loop-realworld.
+func all(t *testing.T) []fixtures.LoopFixture {
+	t.Helper()
+	root, err := nodes.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(root, "fixtures")
+	real, err := fixtures.ReadLoops(os.DirFS(dir), "loop-realworld")
+	if err != nil {
+		t.Fatal(err)
+	}
+	livetest.InstallPackages(t, filepath.Join(dir, "loop-realworld"), true)
+	return append(fixtures.Loops(), real...)
 }
 
 // write keeps what is known so far.
@@ -176,9 +194,20 @@ func judge(f fixtures.LoopFixture, p fixtures.Program, o outcome) string {
 		return fmt.Sprintf("exit %d: %s", o.exit, o.loop.Sentence)
 	}
 	first := o.loop.Findings[0]
-	if first.Rule != f.Cause || path.Base(first.File) != p.File() || !f.Guilty(first.Function, first.Line) {
+	if !f.Where().Names(first.Rule) || path.Base(first.File) != p.File() || !f.Guilty(first.Function, first.Line) {
 		return fmt.Sprintf("%s in %s, %s:%d, want %s in %s, line %d", first.Rule, first.Function, path.Base(first.File), first.Line,
-			f.Cause, f.Where().Function, f.Where().Line)
+			f.Where().Cause, f.Where().Function, f.Where().Line)
+	}
+	if name, _, _ := cutLast(first.Package, "@"); f.Where().Package != "" && !f.Where().IsIn(name) {
+		return fmt.Sprintf("package %q, want %s", first.Package, f.Where().Package)
 	}
 	return ""
+}
+
+// cutLast cuts a text at the last separator: a scoped package's name has one of its own.
+func cutLast(text, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, sep); i > 0 {
+		return text[:i], text[i+len(sep):], true
+	}
+	return text, "", false
 }
