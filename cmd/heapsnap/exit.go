@@ -31,7 +31,7 @@ var exitCodes = []struct {
 	means string
 }{
 	{exitClean, "done; where a verdict was asked for, it is clean"},
-	{exitFindings, "findings: a leak, a blocked event loop, a stuck process, or a budget that was exceeded"},
+	{exitFindings, "findings: a leak, a blocked event loop, a stuck process, memory near a limit, or a budget that was exceeded"},
 	{exitUsage, "usage, or bad input: an unknown flag, a file that is no snapshot, an output that cannot be written"},
 	{exitTarget, "trouble with the target or a capture: not found, refused, lost, died, too little memory"},
 	{exitInconclusive, "inconclusive: too little data for a verdict"},

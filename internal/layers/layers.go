@@ -28,6 +28,7 @@ var packages = map[string][]string{
 	"cmd":       {all},
 	"check":     {"cdp", "diff", "heapsnap", "jssource", "leak", "report"},
 	"report":    {}, // plain data only: every other package may be mapped to it, it maps nothing
+	"memory":    {"cdp"},
 	"leak":      {"diff", "heapsnap", "jssource", "sourcemap"},
 	"eventloop": {"cdp", "jssource", "sourcemap"},
 	"diff":      {"heapsnap"},
