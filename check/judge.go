@@ -202,6 +202,9 @@ func verdict(rounds int, fs []report.Finding) (report.Verdict, string) {
 		return report.Clean, fmt.Sprintf("nothing kept growing over %d rounds", rounds)
 	}
 	what := fs[0].Title
+	if fs[0].Thread != "" {
+		what = "in " + fs[0].Thread + ", " + what
+	}
 	if l := fs[0].Location; l != nil {
 		what += fmt.Sprintf(", at %s:%d", l.File, l.Line)
 	}

@@ -17,6 +17,9 @@ type Options struct {
 	Target cdp.Target        // or a process that runs, which is left running
 	Opened bool              // Target's inspector was opened for this run: close it at the end
 	Worker int               // thread id of the worker to check, 0 for the main thread
+	// NoWorkers leaves the worker threads of the target alone. Else, where Worker
+	// is 0, those that grow are captured, too, in three more rounds.
+	NoWorkers bool
 
 	Warmup int // rounds before the first capture: 2 if 0, none if negative
 	Rounds int // rounds after it, with a capture after each: 5 if 0

@@ -18,7 +18,8 @@ import (
 type Series struct {
 	Target   cdp.Target
 	Captures []Captured
-	Warnings []string // what a reader of the result should know
+	Workers  []*WorkerSeries // worker threads that were there from the first capture on
+	Warnings []string        // what a reader of the result should know
 }
 
 // Captured is one complete snapshot file.
@@ -136,6 +137,9 @@ func (r *run) all(ctx context.Context) error {
 		}
 		defer stop()
 	}
+	if err := r.measureWorkers(ctx, true); err != nil {
+		return r.explain(ctx, err)
+	}
 	if err := r.capture(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
@@ -145,6 +149,9 @@ func (r *run) all(ctx context.Context) error {
 				return r.explain(ctx, err)
 			}
 			if err := r.capture(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+			if err := r.measureWorkers(ctx, false); err != nil {
 				return r.explain(ctx, err)
 			}
 		}
@@ -158,6 +165,9 @@ func (r *run) all(ctx context.Context) error {
 		r.Rounds++
 	}
 	if err := r.noteScripts(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
+	if err := r.captureWorkers(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
 	return nil
@@ -398,20 +408,32 @@ func (r *run) answers(ctx context.Context) (bool, error) {
 
 // capture settles the target and writes the next snapshot of the series.
 func (r *run) capture(ctx context.Context) error {
-	n := len(r.series.Captures)
-	path := filepath.Join(r.Dir, fmt.Sprintf("capture-%d.heapsnapshot%s", n+1, r.Suffix))
+	path := filepath.Join(r.Dir, fmt.Sprintf("capture-%d.heapsnapshot%s", len(r.series.Captures)+1, r.Suffix))
+	return r.captureFrom(ctx, r.session, false, path, &r.series.Captures)
+}
 
+// captureFrom settles the thread of a session and writes its next snapshot;
+// asleep says that its event loop does not turn.
+func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool, path string, series *[]Captured) error {
+	n := len(*series)
 	r.event(Event{Phase: Settling})
 	// Listing the scripts leaves traces in the heap (0.5 MB the first time): it is
 	// done before the first capture and after the last, where it does not show.
 	var scripts []cdp.Script
 	if n == 0 {
 		var err error
-		if scripts, err = r.session.OwnScripts(ctx); err != nil {
+		if scripts, err = session.OwnScripts(ctx); err != nil {
 			return err
 		}
 	}
-	settled, err := r.session.Settle(ctx, r.Settle)
+	settle := func() (cdp.Settled, error) {
+		if asleep {
+			used, err := session.CollectedHeap(ctx)
+			return cdp.Settled{Passes: 1, HeapUsed: used, Quiet: true}, err
+		}
+		return session.Settle(ctx, r.Settle)
+	}
+	settled, err := settle()
 	if err != nil {
 		return err
 	}
@@ -419,11 +441,11 @@ func (r *run) capture(ctx context.Context) error {
 		r.series.Warnings = append(r.series.Warnings,
 			fmt.Sprintf("capture %d: the heap was not quiet after %d collections: the program was at work, and what was in flight is in the snapshot", n+1, settled.Passes))
 	}
-	before, err := r.session.Memory(ctx)
+	before, err := session.Memory(ctx)
 	if err != nil {
 		return err
 	}
-	room, err := r.session.Headroom(ctx, cdp.HeadroomOptions{})
+	room, err := session.Headroom(ctx, cdp.HeadroomOptions{})
 	if err != nil {
 		return err
 	}
@@ -439,7 +461,13 @@ func (r *run) capture(ctx context.Context) error {
 	o.Progress = func(p cdp.Progress) {
 		r.event(Event{Phase: Capturing, Done: p.Done, Total: p.Total, Bytes: p.Bytes})
 	}
-	info, err := r.writeCapture(ctx, path, o)
+	take := func(w io.Writer) (cdp.CaptureInfo, error) {
+		if asleep {
+			return r.writtenByTarget(ctx, session, path, w)
+		}
+		return session.Capture(ctx, w, o)
+	}
+	info, err := r.writeCapture(path, take)
 	if err != nil {
 		return err
 	}
@@ -448,7 +476,7 @@ func (r *run) capture(ctx context.Context) error {
 		NodeVersion: before.NodeVersion,
 		V8Version:   before.V8Version,
 		PID:         r.pid,
-		ThreadID:    r.session.Worker().ThreadID,
+		ThreadID:    session.Worker().ThreadID,
 		Script:      before.Script,
 		Mode:        o.Mode(),
 		Round:       n,
@@ -459,25 +487,25 @@ func (r *run) capture(ctx context.Context) error {
 		Settled:     &settled,
 		Before:      &before,
 	}
-	after, err := r.session.Memory(ctx)
+	after, err := session.Memory(ctx)
 	if err != nil {
 		return err
 	}
 	meta.After = &after
 	meta.Scripts = scripts
-	r.series.Captures = append(r.series.Captures, Captured{path, meta})
+	*series = append(*series, Captured{path, meta})
 	return meta.Write(path)
 }
 
 // writeCapture gives the file its name only when it is complete. What a target
 // sent before it died is left under the name with ".partial".
-func (r *run) writeCapture(ctx context.Context, path string, o cdp.CaptureOptions) (cdp.CaptureInfo, error) {
+func (r *run) writeCapture(path string, take func(io.Writer) (cdp.CaptureInfo, error)) (cdp.CaptureInfo, error) {
 	partial := path + ".partial"
 	w, err := r.Create(partial)
 	if err != nil {
 		return cdp.CaptureInfo{}, fmt.Errorf("capture: %w", err)
 	}
-	info, err := r.session.Capture(ctx, w, o)
+	info, err := take(w)
 	if cerr := w.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("capture: %w", cerr)
 	}

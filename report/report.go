@@ -44,6 +44,20 @@ type Report struct {
 	Accounted Accounted    `json:"accounted"`
 	Classes   []ClassDelta `json:"classes"` // first against last capture, as DevTools' comparison view
 	Warnings  []string     `json:"warnings"`
+	// Threads are the worker threads that were watched, in the order of their ids.
+	// All else is about the main thread, but for findings that name a thread.
+	Threads []Thread `json:"threads,omitempty"`
+}
+
+// Thread is a worker thread of the program that was checked.
+type Thread struct {
+	Name string   `json:"name"` // worker thread 2 (thumbnails.js)
+	ID   int      `json:"id"`   // worker_threads' threadId
+	Used []uint64 `json:"used"` // bytes of its heap and array buffers: after the warm-up, and after each round
+	// Captures is how often it was captured, which is done if it grew; Verdict is
+	// what they say, "" without.
+	Captures int     `json:"captures"`
+	Verdict  Verdict `json:"verdict,omitempty"`
 }
 
 // Capture is one heap snapshot of the series, in the order taken. Figures that
@@ -83,6 +97,8 @@ type Finding struct {
 	Evidence    []string   `json:"evidence"` // sentences, strongest first
 	Fix         string     `json:"fix"`      // what to do, plain sentences
 	Fingerprint string     `json:"fingerprint"`
+	// Thread is the worker thread that leaks, "" for the main thread.
+	Thread string `json:"thread,omitempty"`
 }
 
 // Holder is the old object that keeps the survivors.

@@ -183,6 +183,24 @@ func (p *page) verdict(r *Report) {
 	if len(r.Captures) > 0 {
 		p.prose(0, "", dim, captureLine(r))
 	}
+	for _, t := range r.Threads {
+		p.prose(0, "", dim, threadLine(t))
+	}
+}
+
+// threadLine says how full a worker thread was, and whether that was looked into.
+func threadLine(t Thread) string {
+	line := clip(t.Name, 100)
+	if n := len(t.Used); n > 0 {
+		line += ": heap " + FormatBytes(t.Used[0]) + " to " + FormatBytes(t.Used[n-1])
+	}
+	switch {
+	case t.Captures > 0:
+		return line + fmt.Sprintf(", it grew and was captured %s", plural(t.Captures, "time", "times"))
+	case len(t.Used) > 1:
+		return line + ", it does not grow"
+	}
+	return line + ": it ended or did not answer"
 }
 
 // captureLine says in one line what was compared: the captures, the program,
@@ -212,6 +230,9 @@ func (p *page) finding(number int, f *Finding) {
 	p.line(0, plain, "")
 	p.prose(0, fmt.Sprintf("%d. ", number), bold, clip(f.Title, maxProse-40)+" ["+clip(f.Rule, 30)+"]")
 	const in = 3
+	if f.Thread != "" {
+		p.prose(in, "", bold, "In "+clip(f.Thread, 100))
+	}
 	p.location(in, f)
 	p.growth(in, f)
 	p.holders(in, f)

@@ -261,3 +261,30 @@ func TestUnits(t *testing.T) {
 		}
 	}
 }
+
+// Worker threads are told of below the captures, and a finding of one says so.
+func TestTextNamesTheThread(t *testing.T) {
+	r := &Report{
+		Verdict: Leak, Sentence: "in worker thread 2 (resize.js), Map only grows",
+		Findings: []Finding{{Rule: "cache", Title: "Map only grows", Verdict: Leak, Thread: "worker thread 2 (resize.js)"}},
+		Threads: []Thread{
+			{Name: "worker thread 1 (mail.js)", ID: 1, Used: []uint64{4 << 20, 4 << 20}},
+			{Name: "worker thread 2 (resize.js)", ID: 2, Used: []uint64{4 << 20, 5 << 20}, Captures: 4, Verdict: Leak},
+			{Name: "worker thread 3 (gone\x1b[31m.js)", ID: 3},
+		},
+	}
+	var b bytes.Buffer
+	if err := Write(&b, r, Text, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"worker thread 1 (mail.js): heap 4.0 MiB to 4.0 MiB, it does not grow\n",
+		"worker thread 2 (resize.js): heap 4.0 MiB to 5.0 MiB, it grew and was captured 4\ntimes\n",
+		"worker thread 3 (gone\\x1b[31m.js): it ended or did not answer\n",
+		"1. Map only grows [cache]\n   In worker thread 2 (resize.js)\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text is\n%s\nwant %q in it", b.String(), want)
+		}
+	}
+}

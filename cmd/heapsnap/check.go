@@ -56,6 +56,7 @@ awaited; or just time, for a program that is busy anyway.`,
 	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if one round takes longer")
 	f.StringVar(&o.Ready, "ready", "", "`URL` that must answer before the first round")
 	f.BoolVar(&o.Stacks, "stacks", false, "also record the call stacks that make what stays: the program is 5 to 8 times slower")
+	f.BoolVar(&o.NoWorkers, "no-workers", false, "leave worker threads alone; else those that grow are captured in three more rounds")
 	f.BoolVar(&o.Force, "force", false, "capture even if the target's memory limit is likely exceeded")
 	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder")
 	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
@@ -175,6 +176,9 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 		if r, err = check.Judge(ctx, paths, j); err != nil {
 			return nil, err
 		}
+	}
+	if err := check.JudgeWorkers(ctx, r, series, j); err != nil {
+		return nil, err
 	}
 	if rounds := len(paths) - 1; r.Verdict == report.Inconclusive && rounds == o.MaxRounds {
 		r.Sentence += fmt.Sprintf("; %d rounds are the limit that --max-rounds set", rounds)
