@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording clean
+.PHONY: build test docs conformance realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -42,6 +42,10 @@ realworld: nodes
 # docs/rules.md, from the rules in leak/.
 docs:
 	go test -count=1 ./docs -run TestRulesAreCurrent -update
+
+# Node's own names, which redaction leaves as they are.
+vocabulary: nodes
+	go test -count=1 ./redact -run TestVocabularyHasNodesOwnNames -update
 
 # Every program in fixtures on every Node line, leaking and repaired: rule and line of the first finding, as a table.
 matrix: nodes

@@ -29,6 +29,13 @@ type Meta struct {
 	Before      *Memory       `json:"memoryBefore,omitempty"` // after settling, before the capture
 	After       *Memory       `json:"memoryAfter,omitempty"`  // its RSS is the capture's, not the program's
 	Scripts     []Script      `json:"scripts,omitempty"`      // the program's own, not Node's
+	Redacted    *Redacted     `json:"redacted,omitempty"`     // nil: the snapshot has the program's texts
+}
+
+// Redacted says how the texts of a snapshot were replaced.
+type Redacted struct {
+	KeyID string `json:"keyId"` // of the key that was used; texts of two snapshots compare if it is the same
+	Names string `json:"names"` // which stayed: code, all, none
 }
 
 // metaSchema is Meta's version.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"heapsnap/cdp"
+	"heapsnap/redact"
 	"heapsnap/report"
 )
 
@@ -23,6 +24,8 @@ type captureCommand struct {
 	options  cdp.CaptureOptions
 	force    bool
 	noSettle bool
+	redact   bool
+	redactor redactFlags
 }
 
 func newCapture(a *app) *cobra.Command {
@@ -38,6 +41,7 @@ process with an open inspector is taken.
 The program stands still while V8 walks its heap. A capture that would exceed
 the memory limit of the target is refused.`,
 		Example: `  heapsnap capture --pid 4242 -o heap.heapsnapshot.zst
+  heapsnap capture --pid 4242 --redact -o to-share.heapsnapshot.zst
   heapsnap capture --port 9229 -o - | gzip > heap.heapsnapshot.gz`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
@@ -48,12 +52,21 @@ the memory limit of the target is refused.`,
 	cmd.Flags().BoolVar(&c.options.Internals, "internals", false, "with V8's own objects under their names")
 	cmd.Flags().BoolVar(&c.force, "force", false, "capture even if the target's memory limit is likely exceeded")
 	cmd.Flags().BoolVar(&c.noSettle, "no-settle", false, "do not wait for a quiet moment first, for a program that is stuck")
+	cmd.Flags().BoolVar(&c.redact, "redact", false, "replace the program's texts on their way, before anything is written; see heapsnap redact --help")
+	c.redactor.flags(cmd.Flags(), "redact-")
 	return cmd
 }
 
 func (c *captureCommand) run(ctx context.Context, args []string) error {
 	if c.file == "" {
 		return usagef("capture: where to? -o FILE, such as -o heap.heapsnapshot.zst, or -o - for stdout")
+	}
+	var r *redact.Redactor
+	if c.redact {
+		var err error
+		if r, err = c.redactor.redactor(); err != nil {
+			return err
+		}
 	}
 	var file *finalFile
 	out := c.app.out
@@ -76,7 +89,7 @@ func (c *captureCommand) run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer conn.close()
-	meta, err := c.capture(ctx, conn.session, out)
+	meta, err := c.capture(ctx, conn.session, out, r)
 	if err != nil {
 		// What came before the target was lost may still answer a question.
 		if file != nil && meta.Bytes > 0 && errors.Is(err, cdp.ErrClosed) {
@@ -102,8 +115,9 @@ func (c *captureCommand) run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// capture writes the snapshot to w and returns what is known about it.
-func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Writer) (cdp.Meta, error) {
+// capture writes the snapshot to w and returns what is known about it. With r,
+// neither has the program's texts.
+func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Writer, r *redact.Redactor) (cdp.Meta, error) {
 	if err := c.app.headroom(ctx, s, c.force); err != nil {
 		return cdp.Meta{}, err
 	}
@@ -143,8 +157,20 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Write
 	if err != nil {
 		return meta, err
 	}
-	info, err := s.Capture(ctx, compressed, options)
+	var sink io.Writer = compressed
+	var redacted *redact.Writer
+	if r != nil {
+		redacted = r.Writer(ctx, compressed)
+		sink = redacted
+	}
+	info, err := s.Capture(ctx, sink, options)
 	meta.Time, meta.Duration, meta.Nodes, meta.Bytes = info.Started, info.Duration, info.Nodes, info.Bytes
+	if redacted != nil {
+		if rerr := redacted.Close(); err == nil && rerr != nil {
+			err = fmt.Errorf("capture: redact: %w", rerr)
+		}
+		meta.Bytes = redacted.Counts().Bytes
+	}
 	if cerr := compressed.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("capture: write: %w", cerr)
 	}
@@ -159,6 +185,9 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Write
 	}
 	if meta.Scripts, err = s.OwnScripts(ctx); err != nil {
 		c.app.note("warning: the sidecar has no scripts: %v", err)
+	}
+	if r != nil {
+		meta = redactMeta(r, meta)
 	}
 	return meta, nil
 }

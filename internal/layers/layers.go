@@ -35,6 +35,7 @@ var packages = map[string][]string{
 	"heapsnap":  {}, // meets cdp at io.Reader
 	"cdp":       {}, // meets heapsnap at io.Writer
 	"jssource":  {},
+	"redact":    {"heapsnap", "sourcemap"}, // between cdp and a file, at io.Writer
 	"sourcemap": {},
 	"fixtures":  {},
 	"docs":      {all},             // tests that hold a document to the code
