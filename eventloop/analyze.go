@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"heapsnap/jssource"
 )
 
 // Verdict is the answer of an analysis.
@@ -153,10 +151,9 @@ type analysis struct {
 	maxBlock, maxP99 time.Duration
 	rec              *Recording
 	main             *ledger
-	src              *sources
 	claims           map[stackKey][]part
 	ledger           []*ledger
-	labels           map[string]string // of packages, by folder
+	places
 }
 
 // part is a share of a call tree node's time and what it was spent on.
@@ -174,7 +171,7 @@ func Analyze(r *Recording, o Options) *Analysis {
 			o.Threshold = o.MaxBlock
 		}
 	}
-	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, src: newSources(r, o.Source), claims: map[stackKey][]part{}, labels: map[string]string{}}
+	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, places: newPlaces(newSources(r, o.Source), r.Packages), claims: map[stackKey][]part{}}
 	a.Recording, a.Threshold = r, o.Threshold
 	a.Warnings = append(a.Warnings, r.Warnings...)
 	for i := range r.Threads {
@@ -900,24 +897,6 @@ func mostFrequent(m map[string]int) []string {
 	return keys[:min(len(keys), some)]
 }
 
-// code is the text of a site's line.
-func (a *analysis) code(s Site) string {
-	const tooLong = 400 // a minified line helps nobody
-	var src *jssource.Source
-	if to := a.placed(s); to.Compiled != "" {
-		src, s = a.src.originalText(s.script, to.File), to
-	} else if compiled := a.src.of(s.script); compiled != nil {
-		src = compiled.Source
-	}
-	if src == nil {
-		return ""
-	}
-	if text := src.Line(s.Line); len(text) <= tooLong {
-		return text
-	}
-	return ""
-}
-
 // describe puts a finding into words.
 func (a *analysis) describe(f *Finding) {
 	what := f.Cause.Title
@@ -926,6 +905,11 @@ func (a *analysis) describe(f *Finding) {
 			what = d
 			break
 		}
+	}
+	if near, through, ok := a.nearestUse(f.leaf); ok && a.packaged(f.Site) {
+		f.Also = append([]Site{f.Site}, f.Also...)
+		f.Site, f.Through = near, through
+		f.Evidence = append(f.Evidence, "no line of the program is on the stack; the nearest is where it calls "+through)
 	}
 	f.Code = a.code(f.Site)
 	f.Site = a.placed(f.Site)
@@ -970,14 +954,20 @@ func (a *analysis) describe(f *Finding) {
 // describePackage says in which package the time was spent, if it was in one.
 func (a *analysis) describePackage(f *Finding) {
 	var whole int64
-	for _, t := range f.modules {
+	byFolder, script := map[string]int64{}, map[string]string{}
+	for m, t := range f.modules {
 		whole += t
+		byFolder[m.folder] += t
+		script[m.folder] = m.script
 	}
-	most := heaviestBy(f.modules, func(x, y module) int { return cmp.Compare(x.file, y.file) })
-	if most.file == "" || 2*f.modules[most] < whole {
+	most := heaviest(byFolder)
+	if most == "" || 2*byFolder[most] < whole {
 		return
 	}
-	f.Package = a.packageLabel(most.script, most.file)
+	f.Package = a.packageLabel(script[most], most+"/package.json")
+	if f.Through == f.Package {
+		f.Through = ""
+	}
 	own := slices.IndexFunc(f.Stack, func(s Site) bool { return s.Package == "" && s.File != "" && !internal(s.File) })
 	for i := own - 1; i >= 0; i-- {
 		if p := f.Stack[i].Package; p != "" {

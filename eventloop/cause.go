@@ -50,8 +50,8 @@ type claim struct {
 	in     module // the package that did it, for the program
 }
 
-// module is a file of a package, and the script that has it.
-type module struct{ script, file string }
+// module is a package by its folder, and a script that has code of it.
+type module struct{ script, folder string }
 
 // Site is the function of the program that has to change, and the line in it.
 // Line and Column are 1-based, 0 if not known.

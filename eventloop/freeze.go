@@ -416,15 +416,30 @@ func (f *Freeze) ReadSource(text []byte) string {
 		}
 	}
 	code := strings.TrimRight(string(lines[f.Frame.Line-1]), "\r")
-	if f.Cause == FreezeJavaScript && f.Builtin == "" && slices.IndexFunc(f.Stack, program) == 0 && regexpCall.MatchString(code) {
+	here := atColumn(code, f.Frame.Column)
+	if f.Cause == FreezeJavaScript && f.Builtin == "" && slices.IndexFunc(f.Stack, program) == 0 && regexpCall.MatchString(here) {
 		f.Cause = FreezeRegExp
 	}
 	if f.After && f.Cause == FreezeNative {
-		if call := jsonCall.FindStringSubmatch(code); call != nil {
+		if call := jsonCall.FindStringSubmatch(here); call != nil {
 			f.Cause, f.Builtin = FreezeJSON, "JSON."+call[1]
 		}
 	}
 	return code
+}
+
+// atColumn is a line, or of one that nobody has written what stands around the
+// column, 1-based: such a line has a call of everything.
+func atColumn(line string, column int) string {
+	const (
+		written = 400
+		before  = 12 // of JSON.stringify( or re.test( the object: V8 points at the name
+		after   = 24
+	)
+	if len(line) < written || column < 1 {
+		return line
+	}
+	return line[min(len(line), max(0, column-1-before)):min(len(line), column-1+after)]
 }
 
 // queueing is what adds to the queues that do not end.

@@ -1,22 +1,32 @@
 package eventloop
 
 import (
-	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 
 	"heapsnap/jssource"
 	"heapsnap/sourcemap"
 )
 
+// places leads from what ran to what a person wrote, and knows packages.
+type places struct {
+	src       *sources
+	packages  map[string]string // versions, by folder
+	labels    map[string]string // the same as "name@version"
+	manifests map[string]*manifest
+}
+
+func newPlaces(src *sources, packages map[string]string) places {
+	return places{src: src, packages: packages, labels: map[string]string{}, manifests: map[string]*manifest{}}
+}
+
 // sourceMap returns the source map of a script, nil if it names none that can be
 // read: its own lines are then the best there is.
 func (s *sources) sourceMap(script string) *sourcemap.Map {
 	m, known := s.maps[script]
 	if !known {
-		if src := s.of(script); src != nil {
-			if loaded, err := sourcemap.Load(script, src.Text, s.read); err == nil {
+		if text := s.text(script); len(text) > 0 {
+			if loaded, err := sourcemap.Load(script, text, s.read); err == nil {
 				m = loaded
 			}
 		}
@@ -94,49 +104,52 @@ func rooted(file string) string {
 
 // packageLabel is "name@version" of the package of a file, the name alone if
 // its package.json cannot be read, "" for the program's own. script is what ran.
-func (a *analysis) packageLabel(script, file string) string {
+func (p *places) packageLabel(script, file string) string {
 	name, folder := jssource.Package(rooted(file))
 	if name == "" {
 		return ""
 	}
-	label, known := a.labels[folder]
+	label, known := p.labels[folder]
 	if known {
 		return label
 	}
 	label = name
-	version := a.rec.Packages[folder]
+	version := p.packages[folder]
 	if version == "" {
-		var manifest struct{ Version string }
-		text, err := a.src.read(folder + "/package.json")
-		if err != nil && strings.HasPrefix(folder, "/node_modules/") {
-			text = nearManifest(script, folder, a.src.read)
+		m := p.manifest(folder)
+		if m == nil && strings.HasPrefix(folder, "/node_modules/") {
+			// A bundler has named it relative to the project's root: that is some folder
+			// above the bundle.
+			if near := p.moduleFolder(script, name); near != "" {
+				m = p.manifest(near)
+			}
 		}
-		if json.Unmarshal(text, &manifest) == nil {
-			version = manifest.Version
+		if m != nil {
+			version = m.Version
 		}
 	}
 	if version != "" {
 		label += "@" + version
 	}
-	a.labels[folder] = label
+	p.labels[folder] = label
 	return label
 }
 
 // placed turns a site to where a person wrote it, and says of which package
 // that is.
-func (a *analysis) placed(s Site) Site {
+func (p *places) placed(s Site) Site {
 	if script := s.script; script != "" && s.Line > 0 {
 		column := s.Column
 		if column == 0 {
-			column = a.src.firstColumn(s)
+			column = p.src.firstColumn(s)
 		}
-		if at, ok := a.src.original(script, s.Line, column); ok {
+		if at, ok := p.src.original(script, s.Line, column); ok {
 			s.Compiled = fmt.Sprintf("%s:%d:%d", s.File, s.Line, column)
-			s.Function = a.src.originalName(s)
+			s.Function = p.src.originalName(s)
 			s.File, s.Line, s.Column = at.Source, at.Line, at.Column
 		}
 	}
-	s.Package = a.packageLabel(s.script, s.File)
+	s.Package = p.packageLabel(s.script, s.File)
 	return s
 }
 
@@ -163,10 +176,16 @@ func (s *sources) firstColumn(site Site) int {
 // change names; where the compiled name stands, the map leads to the written one.
 func (s *sources) originalName(site Site) string {
 	src := s.of(site.script)
-	if src == nil || site.at.line == 0 {
+	if src == nil {
 		return site.Function
 	}
-	f, ok := src.FunctionAt(site.at.line-1, site.at.column-1)
+	var f jssource.Function
+	ok := false
+	if site.at.line > 0 {
+		f, ok = src.FunctionAt(site.at.line-1, site.at.column-1)
+	} else if at := src.Offset(site.Line, site.Column); at >= 0 {
+		f, ok = src.Enclosing(src.First(at))
+	}
 	if !ok {
 		return site.Function
 	}
@@ -191,13 +210,23 @@ func (s *sources) originalName(site Site) string {
 	return site.Function
 }
 
-// nearManifest reads the package.json of a package that a bundler named relative
-// to the project's root: that is some folder above the bundle.
-func nearManifest(script, folder string, read func(string) ([]byte, error)) []byte {
-	for dir := path.Dir(jssource.Path(script)); dir != path.Dir(dir); dir = path.Dir(dir) {
-		if text, err := read(path.Join(dir, folder, "package.json")); err == nil {
-			return text
-		}
+// packaged reports whether a site is in a package.
+func (p *places) packaged(s Site) bool { return p.placed(s).Package != "" }
+
+// code is the text of a site's line.
+func (p *places) code(s Site) string {
+	const tooLong = 400 // a minified line helps nobody
+	var src *jssource.Source
+	if to := p.placed(s); to.Compiled != "" {
+		src, s = p.src.originalText(s.script, to.File), to
+	} else if compiled := p.src.of(s.script); compiled != nil {
+		src = compiled.Source
 	}
-	return nil
+	if src == nil {
+		return ""
+	}
+	if text := src.Line(s.Line); len(text) <= tooLong {
+		return text
+	}
+	return ""
 }

@@ -556,7 +556,7 @@ func (r *recorder) sources(ctx context.Context, threads []*thread) {
 	room := maxSources
 	for i, t := range threads {
 		scripts := hotScripts(t.rec.Profiles)
-		if i == 0 && (len(r.rec.Submitters) > 0 || len(threads) > 2) {
+		if i == 0 && (len(r.rec.Submitters) > 0 || len(threads) > 2 || hidden(t.rec.Profiles)) {
 			scripts = append(scripts, r.ownScripts(ctx)...)
 		}
 		for _, script := range scripts {

@@ -48,15 +48,25 @@ func (s *sources) of(script string) *source {
 		return src
 	}
 	var src *source
-	if script != "" && !internal(script) {
-		if text, ok := s.texts[jssource.Path(script)]; ok {
-			src = newSource([]byte(text))
-		} else if text, err := s.read(script); err == nil && len(text) <= maxSource {
-			src = newSource(text)
-		}
+	if text := s.text(script); len(text) > 0 {
+		src = newSource(text)
 	}
 	s.parsed[script] = src
 	return src
+}
+
+// text is a script's, nil if it cannot be had.
+func (s *sources) text(script string) []byte {
+	if script == "" || internal(script) {
+		return nil
+	}
+	if text, ok := s.texts[jssource.Path(script)]; ok {
+		return []byte(text)
+	}
+	if text, err := s.read(script); err == nil && len(text) <= maxSource {
+		return text
+	}
+	return nil
 }
 
 func readScript(script string) ([]byte, error) {
@@ -115,17 +125,22 @@ func (v *sample) within(modules ...string) int {
 }
 
 // caller is the frame of the program from frame i up: of its own code if there
-// is any, else of a package; -1 if there is neither.
+// is any, else where a package was called; -1 if there is neither.
 func (v *sample) caller(from int) int {
-	found := -1
+	found, folder, left := -1, "", false
 	for i := max(from, 0); i < len(v.stack); i++ {
 		if !v.user(i) {
 			continue
 		}
-		if v.src.packageOf(v.frame(i)) == "" {
+		in := v.src.packageOf(v.frame(i))
+		switch {
+		case in == "":
 			return i
-		}
-		if found < 0 {
+		case found < 0:
+			found, folder = i, in
+		case in != folder:
+			left = true
+		case !left:
 			found = i
 		}
 	}
@@ -150,8 +165,8 @@ func (v *sample) module() module {
 		if !v.user(i) {
 			continue
 		}
-		if f := v.frame(i); v.src.packageOf(f) != "" {
-			return module{f.URL, v.src.origin(f)}
+		if folder := v.src.packageOf(v.frame(i)); folder != "" {
+			return module{v.frame(i).URL, folder}
 		}
 		break
 	}
@@ -334,14 +349,17 @@ func (v *sample) call(i int) (*source, int) {
 			continue
 		}
 		if calls := src.Calls(f.Body, f.End, name); len(calls) > 0 {
-			return src, calls[0]
+			return src, src.oftenest(f, calls)
 		}
 		if v.user(below) {
 			// Minifiers rename functions, but not the properties they are called by.
 			if was := v.src.originalName(siteOfFrame(v.frame(below))); was != name {
 				if calls := src.Calls(f.Body, f.End, was); len(calls) > 0 {
-					return src, calls[0]
+					return src, src.oftenest(f, calls)
 				}
+			}
+			if at := v.callThatLeads(src, f, below); at >= 0 {
+				return src, at
 			}
 			return nil, 0 // called through something that renames it
 		}
@@ -356,6 +374,17 @@ func (v *sample) call(i int) (*source, int) {
 		}
 	}
 	return nil, 0
+}
+
+// oftenest is, of several calls of the same name, the one that is made most
+// often: the first in a loop, or the first at all.
+func (src *source) oftenest(f jssource.Function, calls []int) int {
+	for _, c := range calls {
+		if src.LoopAround(f, c) >= 0 {
+			return c
+		}
+	}
+	return calls[0]
 }
 
 // calledName is what the program calls at frame i, as its source has it.

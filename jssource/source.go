@@ -230,7 +230,8 @@ func (s *Source) Line(n int) string {
 	return strings.TrimRight(string(s.Text[s.lines[n-1]:end]), " \t\r\n")
 }
 
-// Word is the name that begins at a place, "" if none does: it asks no tokens.
+// Word is the name that begins at a place, "" if none does or it is a keyword.
+// It asks no tokens.
 func (s *Source) Word(line, column int) string {
 	from := s.Offset(line, column)
 	if from < 0 || from >= len(s.Text) {
@@ -240,6 +241,9 @@ func (s *Source) Word(line, column int) string {
 	end := bytes.IndexFunc(text, func(r rune) bool { return r != '_' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if end < 0 {
 		end = len(text)
+	}
+	if _, keyword := js.Keywords[string(text[:end])]; keyword {
+		return ""
 	}
 	return string(text[:end])
 }

@@ -343,3 +343,15 @@ func TestCallsOfCompiledImports(t *testing.T) {
 		t.Errorf("calls of quote = %v, want two", calls)
 	}
 }
+
+func TestWord(t *testing.T) {
+	s := Lines([]byte("next:function () {\n  größe = $a_1.b"))
+	for _, tt := range []struct {
+		line, column int
+		want         string
+	}{{1, 1, "next"}, {1, 6, ""}, {2, 3, "größe"}, {2, 11, "$a_1"}, {2, 9, ""}, {3, 1, ""}} {
+		if got := s.Word(tt.line, tt.column); got != tt.want {
+			t.Errorf("Word(%d, %d) = %q, want %q", tt.line, tt.column, got, tt.want)
+		}
+	}
+}

@@ -17,7 +17,8 @@ type Stuck struct {
 	Target   StuckTarget  `json:"target"`
 	Cause    string       `json:"cause,omitempty"` // names as in loop reports; native where no more is known
 	Detail   string       `json:"detail,omitempty"`
-	Location *StuckPlace  `json:"location,omitempty"` // the program's call that keeps the thread
+	Location *StuckPlace  `json:"location,omitempty"` // the call that keeps the thread
+	Caller   *StuckPlace  `json:"caller,omitempty"`   // the program's own call that led there, where location is in a package
 	Stack    []StuckFrame `json:"stack"`              // innermost call first
 	// LateMs is how late the event loop was, if it turns.
 	LateMs    float64        `json:"lateMs"`
@@ -56,6 +57,9 @@ type StuckPlace struct {
 	Code     string  `json:"code,omitempty"` // the line's text
 	Calls    string  `json:"calls,omitempty"`
 	Share    float64 `json:"share"` // of the stacks that were seen
+	// Package and Compiled are as in Location.
+	Package  string `json:"package,omitempty"`
+	Compiled string `json:"compiled,omitempty"`
 }
 
 // StuckFrame is one call on the stack; a builtin of V8 has no file.
@@ -64,6 +68,8 @@ type StuckFrame struct {
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`
 	Column   int    `json:"column,omitempty"`
+	Package  string `json:"package,omitempty"`
+	Compiled string `json:"compiled,omitempty"`
 }
 
 // StuckThread is what the kernel says of the thread.
@@ -113,12 +119,17 @@ func (s *Stuck) text(p *page) {
 		mark = "WAS STUCK: "
 	}
 	p.marked(0, mark, color, bold, s.Title)
+	if s.Caller != nil {
+		p.line(0, plain, "")
+		s.Caller.text(p, bold)
+	}
 	if l := s.Location; l != nil {
 		p.line(0, plain, "")
-		p.line(2, bold, clip(fmt.Sprintf("%s:%d", l.File, l.Line), maxPath)+inFunction(l.Function))
-		if l.Code != "" {
-			code, _ := clipCode(l.Code, max(0, l.Column-1), p.width-6)
-			p.line(4, plain, code)
+		if s.Caller != nil {
+			p.prose(2, "", plain, "which is in "+clip(l.Package, 60)+" now, at")
+			l.text(p, plain)
+		} else {
+			l.text(p, bold)
 		}
 	}
 	if s.Detail != "" {
@@ -142,6 +153,17 @@ func (s *Stuck) text(p *page) {
 	for _, w := range s.Warnings {
 		p.line(0, plain, "")
 		p.prose(0, "warning: ", plain, w)
+	}
+}
+
+func (l *StuckPlace) text(p *page, s style) {
+	p.line(2, s, clip(fmt.Sprintf("%s:%d", l.File, l.Line), maxPath)+inFunction(l.Function))
+	if l.Compiled != "" {
+		p.prose(4, "", dim, "compiled to "+clip(l.Compiled, maxPath))
+	}
+	if l.Code != "" {
+		code, _ := clipCode(l.Code, max(0, l.Column-1), p.width-6)
+		p.line(4, plain, code)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"heapsnap/cdp"
 	"heapsnap/eventloop"
+	"heapsnap/jssource"
 	"heapsnap/report"
 )
 
@@ -116,7 +118,7 @@ func (t *targetFlags) lookAt(ctx, reach context.Context, deadline time.Time, pid
 	seen := cdp.Target{PID: pid, Script: cdp.ScriptOf(pid)}
 	// A stopped process does not even answer on its inspector's port.
 	if f, err := eventloop.LookOutside(pid); err == nil && f.Cause == eventloop.FreezeStopped {
-		return t.tell(f, seen, "", nil), func() {}, nil
+		return t.tell(f, seen, eventloop.FreezePlaces{}, nil), func() {}, nil
 	}
 	var since time.Time
 	target, opened, err := cdp.OpenInspectorAfter(reach, pid, func() error {
@@ -133,7 +135,7 @@ func (t *targetFlags) lookAt(ctx, reach context.Context, deadline time.Time, pid
 	})
 	switch {
 	case errors.Is(err, errFromOutside):
-		return t.tell(outside, seen, "", nil), guard.over, nil
+		return t.tell(outside, seen, eventloop.FreezePlaces{}, nil), guard.over, nil
 	case errors.Is(err, cdp.ErrSignalSent) && ctx.Err() == nil && outside != nil:
 		// The guard stays: what we asked for will come.
 		f, lerr := eventloop.LookUnanswered(pid, outside, time.Since(since))
@@ -144,7 +146,7 @@ func (t *targetFlags) lookAt(ctx, reach context.Context, deadline time.Time, pid
 		if f.Queued > f.Watched/3 {
 			warnings = append(warnings, "the machine is overloaded: the thread waited for a core most of the time, so it may be in JavaScript as well; ask again")
 		}
-		return t.tell(f, seen, "", warnings), func() {}, nil
+		return t.tell(f, seen, eventloop.FreezePlaces{}, warnings), func() {}, nil
 	case errors.Is(err, cdp.ErrSignalSent):
 		return nil, func() {}, trouble(err) // interrupted: the guard closes what will open
 	case err != nil:
@@ -193,43 +195,58 @@ func (t *targetFlags) lookInside(ctx, reach context.Context, deadline time.Time,
 	if err != nil {
 		return nil, done, trouble(err)
 	}
-	code := ""
+	var source []byte
 	if f.Frame != nil {
-		code = f.ReadSource(sourceOf(ctx, session, f, target.PID))
+		source = sourceOf(ctx, session, f, target.PID)
+		f.ReadSource(source)
 	}
-	return t.tell(f, target, code, nil, worker), done, nil
+	places := f.Places(func(name string) ([]byte, error) {
+		if f.Frame != nil && name == f.Frame.File && source != nil {
+			return source, nil
+		}
+		return readOf(target.PID, name)
+	})
+	return t.tell(f, target, places, nil, worker), done, nil
 }
 
-// sourceOf is the text of the file that the frame is in, nil if it cannot be had.
-func sourceOf(ctx context.Context, s *cdp.Session, f *eventloop.Freeze, pid int) []byte {
-	if pid > 0 { // as the process sees it, which may be in a container
-		if text, err := os.ReadFile(path.Join("/proc", strconv.Itoa(pid), "root", f.Frame.File)); err == nil {
-			return text
-		}
-		if text, err := os.ReadFile(f.Frame.File); err == nil {
-			return text
-		}
+// readOf reads a file as a process of this machine sees it, which may be in a
+// container.
+func readOf(pid int, name string) ([]byte, error) {
+	if pid <= 0 || !path.IsAbs(name) {
+		return nil, os.ErrNotExist
 	}
-	if f.After {
-		return nil // the program has it too, but answers when its native code returns
+	if text, err := os.ReadFile(path.Join("/proc", strconv.Itoa(pid), "root", name)); err == nil {
+		return text, nil
+	}
+	return os.ReadFile(name)
+}
+
+// sourceOf is the text of the file that the frame is in, nil if it cannot be had:
+// as the process runs it, where that is compiled in memory (tsx, ts-node).
+func sourceOf(ctx context.Context, s *cdp.Session, f *eventloop.Freeze, pid int) []byte {
+	text, err := readOf(pid, f.Frame.File)
+	compiled := path.Ext(f.Frame.File) != ".js" && path.Ext(f.Frame.File) != ".cjs" && path.Ext(f.Frame.File) != ".mjs"
+	if err == nil && !compiled || f.After { // the program has it too, but answers when its native code returns
+		return text
 	}
 	ctx, cancel := context.WithTimeout(ctx, sourcePatience)
 	defer cancel()
 	scripts, err := s.Scripts(ctx)
 	if err != nil {
-		return nil
+		return text
 	}
-	for _, script := range scripts {
-		if script.URL == f.Frame.File || strings.TrimPrefix(script.URL, "file://") == f.Frame.File {
-			text, _ := s.Source(ctx, script.ID)
-			return []byte(text)
+	for _, script := range slices.Backward(scripts) {
+		if script.URL == f.Frame.File || jssource.Path(script.URL) == f.Frame.File {
+			if runs, err := s.Source(ctx, script.ID); err == nil {
+				return []byte(runs)
+			}
 		}
 	}
-	return nil
+	return text
 }
 
 // tell makes the report of what was seen.
-func (t *targetFlags) tell(f *eventloop.Freeze, target cdp.Target, code string, warnings []string, worker ...string) *report.Stuck {
+func (t *targetFlags) tell(f *eventloop.Freeze, target cdp.Target, places eventloop.FreezePlaces, warnings []string, worker ...string) *report.Stuck {
 	s := &report.Stuck{
 		Command: "stuck", Version: thisBuild().Version, Cause: string(f.Cause), Fix: f.Cause.Fix(), Warnings: warnings, Answers: f.Answers,
 		LateMs: ms(f.Late), WatchedMs: ms(f.Watched),
@@ -246,18 +263,19 @@ func (t *targetFlags) tell(f *eventloop.Freeze, target cdp.Target, code string, 
 	default:
 		s.Verdict, s.Cause, s.Fix = report.StuckNot, "", ""
 	}
-	if f.Frame != nil {
-		s.Location = &report.StuckPlace{
-			Function: f.Frame.Function, File: f.Frame.File, Line: f.Frame.Line, Column: f.Frame.Column,
-			Code: code, Calls: f.Builtin, Share: f.Share,
-		}
+	s.Location, s.Caller = stuckPlace(places.Frame, places.Code), stuckPlace(places.Caller, places.CallerCode)
+	if s.Location != nil {
+		s.Location.Calls, s.Location.Share = f.Builtin, f.Share
 	}
-	for _, fr := range f.Stack {
-		name := fr.Function
-		if fr.Builtin() && fr.Type != "" {
+	if s.Caller != nil {
+		s.Caller.Share = f.Share
+	}
+	for i, at := range places.Stack {
+		name := at.Function
+		if fr := f.Stack[i]; fr.Builtin() && fr.Type != "" {
 			name = fr.Type + "." + name
 		}
-		s.Stack = append(s.Stack, report.StuckFrame{Function: name, File: fr.File, Line: fr.Line, Column: fr.Column})
+		s.Stack = append(s.Stack, report.StuckFrame{Function: name, File: at.File, Line: at.Line, Column: at.Column, Package: at.Package, Compiled: at.Compiled})
 	}
 	if th := f.Thread; th != nil {
 		s.Thread = &report.StuckThread{
@@ -275,6 +293,13 @@ func (t *targetFlags) tell(f *eventloop.Freeze, target cdp.Target, code string, 
 	}
 	s.Title, s.Detail = stuckTitle(s, f), stuckDetail(s, f)
 	return s
+}
+
+func stuckPlace(at *eventloop.Site, code string) *report.StuckPlace {
+	if at == nil {
+		return nil
+	}
+	return &report.StuckPlace{Function: at.Function, File: at.File, Line: at.Line, Column: at.Column, Code: code, Package: at.Package, Compiled: at.Compiled}
 }
 
 func ms(d time.Duration) float64 {
@@ -295,9 +320,17 @@ func stuckTitle(s *report.Stuck, f *eventloop.Freeze) string {
 	}
 	in := ""
 	if l := s.Location; l != nil {
-		in = fmt.Sprintf(" in %s:%d", path.Base(l.File), l.Line)
+		by := " in "
+		switch {
+		case s.Caller != nil:
+			in, by, l = " in "+l.Package, ", called by ", s.Caller
+		case l.Package != "":
+			in, by = " in "+l.Package, ", "
+		}
 		if l.Function != "" {
-			in = fmt.Sprintf(" in %s, %s:%d", l.Function, path.Base(l.File), l.Line)
+			in += by + fmt.Sprintf("%s, %s:%d", l.Function, path.Base(l.File), l.Line)
+		} else {
+			in += by + fmt.Sprintf("%s:%d", path.Base(l.File), l.Line)
 		}
 	}
 	switch {
