@@ -27,7 +27,7 @@ func (s *Snapshot) computeDistances() {
 		d[i] = Unreachable
 	}
 	queue := make([]Node, 0, n)
-	seen := newBitset(n) // d[to] != Unreachable, in a set that stays in the cache
+	seen := newBitset(n) // what is in the queue or was
 	// Which WeakMap entries had one of their two edges seen: the first is
 	// passed over, so that a value is as far as the farther of key and table.
 	pending := map[uint32]bool{}
@@ -36,23 +36,30 @@ func (s *Snapshot) computeDistances() {
 	// that is not worth looking for them in a set.
 	const few = 64 // words of the set per node
 	level := newBitset(n)
-	walk := func() {
+	walk := func(distance int32) {
 		end := 0
 		for head := 0; head < len(queue); head++ {
 			if head == end {
+				distance++
 				end = len(queue)
 				if end-head > len(level)/few {
 					level.sort(queue[head:end])
 				}
 			}
 			from := queue[head]
+			d[from] = distance
+			filtered := s.filteredForDistance(from)
 			for e := Edge(s.firstEdge[from]); e < Edge(s.firstEdge[from+1]); e++ {
 				to := s.edgeTo[e]
-				if seen.has(to) || s.edgeType[e] == WeakEdge || !s.countsForDistance(from, e, pending) {
+				if seen.has(to) {
+					continue
+				}
+				t := s.edgeType[e]
+				if t == WeakEdge || (filtered || t == InternalEdge && s.tags[s.edgeName[e]] == tagEphemeron) &&
+					!s.countsForDistance(from, e, pending) {
 					continue
 				}
 				seen.add(to)
-				d[to] = d[from] + 1
 				queue = append(queue, to)
 			}
 		}
@@ -60,21 +67,32 @@ func (s *Snapshot) computeDistances() {
 	first, end := s.EdgeRange(s.root)
 	for e := first; e < end; e++ {
 		if to := s.edgeTo[e]; s.userRoot(to) {
-			d[to] = 1
 			seen.add(to)
 			queue = append(queue, to)
 		}
 	}
 	any := len(queue) > 0
-	walk()
-	d[s.root] = 0
-	if any {
-		d[s.root] = SystemDistance
-	}
+	walk(0)
 	seen.add(s.root)
 	queue = append(queue[:0], s.root)
-	walk()
+	if any {
+		walk(SystemDistance - 1)
+	} else {
+		walk(-1)
+	}
 	s.distance = d
+}
+
+// filteredForDistance reports whether some references of from may not count
+// whatever their own type and name are.
+func (s *Snapshot) filteredForDistance(from Node) bool {
+	switch s.nodeType[from] {
+	case Hidden:
+		return s.tags[s.nodeName[from]] == tagNativeContext
+	case Array:
+		return s.tags[s.nodeName[from]] == tagMapDescriptors
+	}
+	return false
 }
 
 // countsForDistance is the filter of HS:4327-4370.

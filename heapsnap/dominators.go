@@ -86,17 +86,17 @@ func (s *Snapshot) computeDominators() {
 	if s.load(groupDominators) {
 		return
 	}
-	walked := make(chan *domWalk)
-	go func() { walked <- s.walkEssential() }()
-	s.shallowOnce.Do(s.transferShallowSizes)
 	strong := s.strongEdges()
+	walked := make(chan *domWalk)
+	go func() { walked <- s.walkEssential(strong) }()
+	s.shallowOnce.Do(s.transferShallowSizes)
 	w := <-walked
-	s.setDominators(w, w.references(strong))
+	s.setDominators(w, w.references())
 }
 
-// walkEssential numbers the nodes depth first.
-func (s *Snapshot) walkEssential() *domWalk {
-	w := &domWalk{s: s, n: s.NodeCount()}
+// walkEssential numbers the nodes depth first. strong are strongEdges.
+func (s *Snapshot) walkEssential(strong bitset) *domWalk {
+	w := &domWalk{s: s, n: s.NodeCount(), strong: strong}
 	w.order = make([]Node, 0, w.n)
 	w.parent = make([]uint32, 0, w.n)
 	w.tree = newBitset(s.EdgeCount())
@@ -147,6 +147,7 @@ type domWalk struct {
 	n      int
 	order  []Node   // vertex -> node
 	parent []uint32 // vertex -> its parent in the walk
+	strong bitset   // see strongEdges
 	tree   bitset   // edges by which the walk came to a node first
 	seen   bitset   // nodes that have a number
 	stack  []frame
@@ -180,30 +181,7 @@ func (w *domWalk) visitRoot() {
 			continue
 		}
 		w.take(0, e)
-		for len(w.stack) > 0 {
-			// Most edges lead to nodes that have their number: the scan past
-			// those reads targets only.
-			top := &w.stack[len(w.stack)-1]
-			e, end := top.edge, top.end
-			for e < end && w.seen.has(s.edgeTo[e]) && s.edgeTo[e] != s.root {
-				e++
-			}
-			if e == end {
-				w.stack = w.stack[:len(w.stack)-1]
-				continue
-			}
-			from := top.vertex
-			top.edge = e + 1
-			switch t := s.edgeType[e]; {
-			case t == WeakEdge:
-			case s.edgeTo[e] == s.root: // no real heap has it; DevTools goes on from there
-				beyond = append(beyond, s.root)
-			case t != ShortcutEdge && s.Strong(w.order[from], e):
-				w.take(from, e)
-			default:
-				beyond = append(beyond, s.edgeTo[e])
-			}
-		}
+		beyond = w.walk(beyond, false)
 	}
 	// From here on the numbered and the page objects are two sets.
 	s.page = newBitset(w.n)
@@ -224,9 +202,9 @@ func (w *domWalk) visitRoot() {
 		}
 	}
 	for e := first; e < end; e++ {
-		if !w.seen.has(s.edgeTo[e]) && s.essential(s.root, e) {
+		if w.strong.has(Node(e)) {
 			w.take(0, e)
-			w.walk()
+			w.walk(nil, true)
 		}
 	}
 }
@@ -253,34 +231,66 @@ func (w *domWalk) take(from uint32, e Edge) {
 // visit walks from n, a child of vertex 0.
 func (w *domWalk) visit(n Node) {
 	w.push(n, 0)
-	w.walk()
+	w.walk(nil, true)
 }
 
-func (w *domWalk) walk() {
+// walk goes on from the stack. Where the page objects are known it leaves out
+// references into them from elsewhere. Else all it meets are page objects: it
+// appends to beyond those that it sees a reference to which is neither weak nor
+// essential, and the root, if it is referred to.
+func (w *domWalk) walk(beyond []Node, pageKnown bool) []Node {
 	s := w.s
+	edgeTo, seen, page := s.edgeTo, w.seen, s.page
 	for len(w.stack) > 0 {
+		// Most edges lead to nodes that have their number: the scan past those
+		// reads targets only.
 		top := &w.stack[len(w.stack)-1]
 		e, end := top.edge, top.end
-		for e < end && w.seen.has(s.edgeTo[e]) {
-			e++
+		if pageKnown {
+			for e < end && seen.has(edgeTo[e]) {
+				e++
+			}
+		} else {
+			for e < end && seen.has(edgeTo[e]) && edgeTo[e] != s.root {
+				e++
+			}
 		}
 		if e == end {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
-		from := top.vertex
 		top.edge = e + 1
-		if s.essential(w.order[from], e) {
-			w.take(from, e)
+		to := edgeTo[e]
+		switch {
+		case pageKnown:
+			if w.strong.has(Node(e)) && (!page.has(to) || page.has(w.order[top.vertex])) {
+				w.tree.add(Node(e))
+				w.push(to, top.vertex)
+			}
+		case to == s.root: // no real heap has it; DevTools goes on from there
+			if s.edgeType[e] != WeakEdge {
+				beyond = append(beyond, to)
+			}
+		case w.strong.has(Node(e)):
+			w.tree.add(Node(e))
+			w.push(to, top.vertex)
+		case s.edgeType[e] != WeakEdge:
+			beyond = append(beyond, to)
 		}
 	}
+	return beyond
 }
 
 // visitOrphans walks from the nodes that nothing essential refers to.
 func (w *domWalk) visitOrphans() {
 	s := w.s
+	// What an essential reference leads to from a node that has its number, has
+	// one as well.
 	referred := newBitset(w.n)
 	for from := range w.n {
+		if w.seen.has(Node(from)) {
+			continue
+		}
 		first, end := s.EdgeRange(Node(from))
 		for e := first; e < end; e++ {
 			if !w.seen.has(s.edgeTo[e]) && s.essential(Node(from), e) {

@@ -241,9 +241,12 @@ func (s *valueScanner) next(c byte) (done, extra bool) {
 // A block is a run of complete numbers, each followed by a comma.
 type block struct {
 	text   []byte
-	first  uint64 // index of its first number in the section
-	offset int64  // of text[0] in the input
-	buf    []byte // to be given back
+	first  uint64   // index of its first number in the section
+	offset int64    // of text[0] in the input
+	buf    []byte   // to be given back
+	at     int      // where in text its next number begins
+	seen   uint64   // numbers before that
+	values []uint64 // room for those that next returns
 }
 
 // numbers consumes an array of numbers. It calls parse on several goroutines,
@@ -253,7 +256,7 @@ type block struct {
 // A block's place in the section is known before it is parsed, because
 // counting its commas is some 20 times as fast as reading its digits: so
 // workers write straight into the columns.
-func (in *input) numbers(section string, limit uint64, parse func(b block) error) (uint64, error) {
+func (in *input) numbers(section string, limit uint64, parse func(b *block) error) (uint64, error) {
 	defer func() { in.grow = nil }()
 	if err := in.expect(section, '['); err != nil {
 		return 0, err
@@ -278,9 +281,10 @@ func (in *input) numbers(section string, limit uint64, parse func(b block) error
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			values := make([]uint64, 512) // 4 KiB
 			for b := range work {
-				if !failed.Load() {
-					if err := parse(b); err != nil {
+				if b.values = values; !failed.Load() {
+					if err := parse(&b); err != nil {
 						fail(b.offset, err)
 					}
 				}
@@ -313,7 +317,7 @@ func (in *input) cut(section string, limit uint64, work chan<- block, failed *at
 			in.room = in.grow(count + n)
 		}
 		in.busy.Add(1)
-		work <- block{text, count, offset, buf}
+		work <- block{text: text, first: count, offset: offset, buf: buf}
 		count += n
 		return nil
 	}
@@ -379,8 +383,33 @@ func (in *input) buffer() []byte {
 	}
 }
 
+// next returns the numbers that follow, some hundreds at a time, and none at
+// the block's end. first is the index of the first of them in the section. They
+// are overwritten by the next call.
+func (b *block) next(section string) (values []uint64, first uint64, err error) {
+	n := 0
+	for n < len(b.values) && b.at < len(b.text) {
+		more, at := decimals(b.values[n:], b.text, b.at)
+		n, b.at = n+more, at
+		if n == len(b.values) || at == len(b.text) {
+			break
+		}
+		v, at, err := b.number(section, at) // what decimals leaves
+		if err != nil && n == 0 {
+			return nil, 0, err
+		}
+		if err != nil {
+			break // told by the next call, when those before it were looked at
+		}
+		b.values[n] = v
+		n, b.at = n+1, at
+	}
+	first = b.first + b.seen
+	b.seen += uint64(n)
+	return b.values[:n], first, nil
+}
+
 // number reads one number of a block at i and consumes the comma behind it.
-// It is the general path; hot loops have their own copy of its first lines.
 func (b *block) number(section string, i int) (v uint64, next int, err error) {
 	t := b.text
 	for isSpace(t[i]) {
@@ -397,9 +426,22 @@ func (b *block) number(section string, i int) (v uint64, next int, err error) {
 		i++
 	}
 	if t[i] != ',' {
-		return 0, 0, b.bad(section, i)
+		return 0, 0, b.bad(section, from)
 	}
 	return v, i + 1, nil
+}
+
+// wrong is the error for number i of the section, one of the block's, which is v
+// and not what is wanted.
+func (b *block) wrong(section string, i uint64, want string, v uint64) error {
+	at := 0
+	for range i - b.first {
+		at += bytes.IndexByte(b.text[at:], ',') + 1
+	}
+	for isSpace(b.text[at]) {
+		at++
+	}
+	return &SyntaxError{section, b.offset + int64(at), want, fmt.Sprint(v)}
 }
 
 func (b *block) bad(section string, i int) error {

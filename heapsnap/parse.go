@@ -44,6 +44,8 @@ type parser struct {
 	idsOnly    bool              // fill ids and sizes only, and stop behind the nodes
 	population *populationParser // stop behind the edges, which it counts
 	maxString  atomic.Uint32
+	mu         sync.Mutex
+	unchecked  []int // edges whose name was read before its type: at most one in a block, as V8 writes them
 	nodeRole   []role
 	edgeRole   []role
 }
@@ -293,86 +295,88 @@ func (p *parser) wrongCount(section string, got, want, rows uint64, fields int) 
 		fmt.Sprintf("%d", got)}
 }
 
-// nodeBlock writes the numbers of a block into the node columns.
-func (p *parser) nodeBlock(b block) error {
+// nodeBlock writes the numbers of a block into the node columns, some hundreds at
+// a time and column by column: a loop per column has no switch per number.
+func (p *parser) nodeBlock(b *block) error {
 	const section = "nodes"
 	var (
 		s         = p.s
-		fields    = uint64(p.l.nodeFields)
-		row       = uint32(b.first / fields)
-		f         = int(b.first % fields)
-		t         = b.text
 		maxString uint32
 	)
-	for i := 0; i < len(t); {
-		// The first lines of block.number, kept here because a call per number
-		// was a third of the time.
-		start := i
-		c := t[i] - '0'
-		if c > 9 {
-			for i < len(t) && isSpace(t[i]) {
-				i++
-			}
-			if i == len(t) {
-				break
-			}
-			if start = i; t[i]-'0' > 9 {
-				return b.bad(section, i)
-			}
-			c = t[i] - '0'
+	for {
+		values, first, err := b.next(section)
+		if len(values) == 0 {
+			p.sawString(maxString)
+			return err
 		}
-		v := uint64(c)
-		i++
-		for {
-			if c = t[i] - '0'; c > 9 {
-				break
+		for f, role := range p.nodeRole {
+			c := columnOfBlock(values, first, f, len(p.nodeRole))
+			switch role {
+			case roleType:
+				for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+					v := values[i]
+					if v >= uint64(len(p.l.nodeTypes)) {
+						return b.wrong(section, first+uint64(i), fmt.Sprintf("a node type below %d", len(p.l.nodeTypes)), v)
+					}
+					s.nodeType[row] = p.l.nodeTypes[v]
+				}
+			case roleName:
+				for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+					v := values[i]
+					if v > maxCount {
+						return b.wrong(section, first+uint64(i), "the number of a string", v)
+					}
+					maxString = max(maxString, uint32(v))
+					s.nodeName[row] = uint32(v)
+				}
+			case roleID:
+				c.fill(&s.id, values)
+			case roleSelf:
+				c.fill(&s.self, values)
+			case roleEdges:
+				for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+					v := values[i]
+					if v > p.h.EdgeCount {
+						return b.wrong(section, first+uint64(i), fmt.Sprintf("an edge count of at most %d", p.h.EdgeCount), v)
+					}
+					s.firstEdge[row+1] = uint32(v)
+				}
+			case roleDetach:
+				for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+					s.detached[row] = uint8(values[i])
+				}
+			case roleTrace:
+				for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+					s.allocation.made[row] = uint32(values[i])
+				}
 			}
-			v = v*10 + uint64(c)
-			i++
-		}
-		if i-start > 19 {
-			return b.bad(section, start)
-		}
-		for t[i] != ',' {
-			if !isSpace(t[i]) {
-				return b.bad(section, start)
-			}
-			i++
-		}
-		i++
-		switch p.nodeRole[f] {
-		case roleType:
-			if v >= uint64(len(p.l.nodeTypes)) {
-				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("a node type below %d", len(p.l.nodeTypes)), fmt.Sprint(v)}
-			}
-			s.nodeType[row] = p.l.nodeTypes[v]
-		case roleName:
-			if v > maxCount {
-				return &SyntaxError{section, b.offset + int64(start), "the number of a string", fmt.Sprint(v)}
-			}
-			maxString = max(maxString, uint32(v))
-			s.nodeName[row] = uint32(v)
-		case roleID:
-			s.id.set(row, v)
-		case roleSelf:
-			s.self.set(row, v)
-		case roleEdges:
-			if v > p.h.EdgeCount {
-				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("an edge count of at most %d", p.h.EdgeCount), fmt.Sprint(v)}
-			}
-			s.firstEdge[row+1] = uint32(v)
-		case roleDetach:
-			s.detached[row] = uint8(v)
-		case roleTrace:
-			s.allocation.made[row] = uint32(v)
-		}
-		if f++; f == int(fields) {
-			f = 0
-			row++
 		}
 	}
-	p.sawString(maxString)
-	return nil
+}
+
+// A blockColumn tells which of some numbers in a row are those of one field.
+type blockColumn struct {
+	start int // the first of them
+	step  int
+	row   int // whose field that is
+}
+
+// columnOfBlock returns which of values are of field f of fields, when first is
+// the index of values[0] in the section.
+func columnOfBlock(values []uint64, first uint64, f, fields int) blockColumn {
+	start := (f + fields - int(first%uint64(fields))) % fields
+	return blockColumn{start, fields, int((first + uint64(start)) / uint64(fields))}
+}
+
+// fill writes the column's values into a wide column.
+func (c blockColumn) fill(to *wideColumn, values []uint64) {
+	for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+		if v := values[i]; v < wideMark {
+			to.low[row] = uint32(v)
+		} else {
+			to.set(uint32(row), v)
+		}
+	}
 }
 
 func (p *parser) sawString(v uint32) {
@@ -382,6 +386,12 @@ func (p *parser) sawString(v uint32) {
 			return
 		}
 	}
+}
+
+func (p *parser) nameUnchecked(edge int) {
+	p.mu.Lock()
+	p.unchecked = append(p.unchecked, edge)
+	p.mu.Unlock()
 }
 
 func (p *parser) edges() error {
@@ -406,92 +416,83 @@ func (p *parser) edges() error {
 	return nil
 }
 
-// edgeBlock writes the numbers of a block into the edge columns.
-func (p *parser) edgeBlock(b block) error {
+// edgeBlock writes the numbers of a block into the edge columns, as nodeBlock does.
+func (p *parser) edgeBlock(b *block) error {
 	const section = "edges"
 	var (
 		s         = p.s
-		fields    = uint64(p.l.edgeFields)
-		row       = uint32(b.first / fields)
-		f         = int(b.first % fields)
-		t         = b.text
+		fields    = len(p.edgeRole)
 		nodes     = uint64(len(s.nodeType))
-		divisor   = uint64(p.l.nodeFields)
-		magic     = ^uint64(0)/divisor + 1 // v/divisor is the high word of v*magic, exact for v < 2^32*divisor
+		by        = divisor(uint64(p.l.nodeFields))
 		maxString uint32
-		typ       EdgeType // of the row's edge, when the type stands before the name
+		named     [edgeTypeCount]uint32 // edge type -> all ones if its name is a string
+		// The first row whose type is in this block: what the name of the one before
+		// means is not known here.
+		typed = int((b.first + uint64(fields-1-p.l.edgeType)) / uint64(fields))
 	)
-	if f > 0 || p.edgeRole[0] != roleType {
-		typ = ElementEdge // the type is not read yet: leave the name's check to check()
+	for t := range edgeTypeCount {
+		if !t.indexed() {
+			named[t] = 1<<32 - 1
+		}
 	}
-	keep := p.edgeRole[0] == roleType
-	for i := 0; i < len(t); {
-		start := i
-		c := t[i] - '0'
-		if c > 9 {
-			for i < len(t) && isSpace(t[i]) {
-				i++
-			}
-			if i == len(t) {
-				break
-			}
-			if start = i; t[i]-'0' > 9 {
-				return b.bad(section, i)
-			}
-			c = t[i] - '0'
+	for {
+		values, first, err := b.next(section)
+		if len(values) == 0 {
+			p.sawString(maxString)
+			return err
 		}
-		v := uint64(c)
-		i++
-		for {
-			if c = t[i] - '0'; c > 9 {
-				break
-			}
-			v = v*10 + uint64(c)
-			i++
-		}
-		if i-start > 19 {
-			return b.bad(section, start)
-		}
-		for t[i] != ',' {
-			if !isSpace(t[i]) {
-				return b.bad(section, start)
-			}
-			i++
-		}
-		i++
-		switch p.edgeRole[f] {
-		case roleType:
+		c := columnOfBlock(values, first, p.l.edgeType, fields)
+		for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+			v := values[i]
 			if v >= uint64(len(p.l.edgeTypes)) {
-				return &SyntaxError{section, b.offset + int64(start), fmt.Sprintf("an edge type below %d", len(p.l.edgeTypes)), fmt.Sprint(v)}
+				return b.wrong(section, first+uint64(i), fmt.Sprintf("an edge type below %d", len(p.l.edgeTypes)), v)
 			}
 			s.edgeType[row] = p.l.edgeTypes[v]
-			if keep {
-				typ = s.edgeType[row]
-			}
-		case roleName:
+		}
+		c = columnOfBlock(values, first, p.l.edgeName, fields)
+		for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+			v := values[i]
 			if v > wideMark {
-				return &SyntaxError{section, b.offset + int64(start), "a name or index below 2^32", fmt.Sprint(v)}
-			}
-			if !typ.indexed() {
-				maxString = max(maxString, uint32(v))
+				return b.wrong(section, first+uint64(i), "a name or index below 2^32", v)
 			}
 			s.edgeName[row] = uint32(v)
-		case roleTo:
-			to, _ := bits.Mul64(v, magic)
-			if to*divisor != v || to >= nodes {
-				return &SyntaxError{section, b.offset + int64(start),
-					fmt.Sprintf("a to_node below %d that is a multiple of %d", nodes*divisor, divisor), fmt.Sprint(v)}
+			if row < typed || p.l.edgeType > p.l.edgeName {
+				p.nameUnchecked(row)
+				continue
+			}
+			maxString = max(maxString, uint32(v)&named[s.edgeType[row]])
+		}
+		c = columnOfBlock(values, first, p.l.edgeTo, fields)
+		for i, row := c.start, c.row; i < len(values); i, row = i+c.step, row+1 {
+			to := by.quotient(values[i])
+			if to >= nodes {
+				return b.wrong(section, first+uint64(i),
+					fmt.Sprintf("a to_node below %d that is a multiple of %d", nodes*uint64(p.l.nodeFields), p.l.nodeFields), values[i])
 			}
 			s.edgeTo[row] = Node(to)
 		}
-		if f++; f == int(fields) {
-			f = 0
-			row++
-		}
 	}
-	p.sawString(maxString)
-	return nil
 }
+
+// An exactDivisor divides numbers that have to be multiples: one multiplication,
+// and numbers that are none become larger than any quotient (T. Granlund and P.
+// Montgomery, "Division by Invariant Integers using Multiplication", 9).
+type exactDivisor struct {
+	inverse uint64 // of the odd part, modulo 2^64
+	shift   int    // the part that is a power of two
+}
+
+func divisor(d uint64) exactDivisor {
+	shift := bits.TrailingZeros64(d)
+	odd := d >> shift
+	inverse := odd // right in its last 3 bits; each step doubles them
+	for range 5 {
+		inverse *= 2 - odd*inverse
+	}
+	return exactDivisor{inverse, shift}
+}
+
+func (d exactDivisor) quotient(v uint64) uint64 { return bits.RotateLeft64(v*d.inverse, -d.shift) }
 
 // locations fills the location columns. The number of rows is not in the
 // header, and a row may stand in two blocks.
@@ -532,31 +533,35 @@ func (p *parser) locations() error {
 		at := spot{uint32(row[l.locScript]), uint32(row[l.locLine]), uint32(row[l.locColumn])}
 		p.s.place[object/uint64(l.nodeFields)] = known.number(at)
 	}
-	count, err := p.in.numbers(section, 1<<62, func(b block) error {
+	count, err := p.in.numbers(section, 1<<62, func(b *block) error {
 		row, f := b.first/fields, int(b.first%fields)
-		values := make([]uint64, fields)
+		of := make([]uint64, fields)
 		known := &placeCache{table: table}
 		whole := f == 0
-		for i := 0; i < len(b.text); {
-			v, next, err := b.number(section, i)
+		for {
+			values, _, err := b.next(section)
 			if err != nil {
 				return err
 			}
-			i = next
-			if values[f] = v; !whole {
-				keep(row, f, v)
+			if len(values) == 0 {
+				break
 			}
-			if f++; f < int(fields) {
-				continue
+			for _, v := range values {
+				if of[f] = v; !whole {
+					keep(row, f, v)
+				}
+				if f++; f < int(fields) {
+					continue
+				}
+				if whole {
+					store(of, known)
+				}
+				f, whole = 0, true
+				row++
 			}
-			if whole {
-				store(values, known)
-			}
-			f, whole = 0, true
-			row++
 		}
 		for k := range f {
-			keep(row, k, values[k])
+			keep(row, k, of[k])
 		}
 		return nil
 	})
@@ -590,9 +595,8 @@ func (p *parser) check() error {
 	if top := p.maxString.Load(); top >= limit {
 		return &SyntaxError{"strings", at, fmt.Sprintf("at least %d strings, as a name refers to string %d", uint64(top)+1, top), fmt.Sprint(limit)}
 	}
-	// Names whose type stood in another block were not looked at (edgeBlock).
-	for e, name := range s.edgeName {
-		if name >= limit && !s.edgeType[e].indexed() {
+	for _, e := range p.unchecked {
+		if name := s.edgeName[e]; name >= limit && !s.edgeType[e].indexed() {
 			return &SyntaxError{"edges", at, fmt.Sprintf("names below %d, the number of strings", limit), fmt.Sprint(name)}
 		}
 	}

@@ -164,7 +164,7 @@ func (p *populationParser) edges() error {
 		}
 	}
 	want := p.h.EdgeCount * uint64(p.l.edgeFields)
-	_, err := p.in.numbers("edges", want, func(b block) error {
+	_, err := p.in.numbers("edges", want, func(b *block) error {
 		fields := uint64(p.l.edgeFields)
 		firstRow := uint32(b.first / fields)
 		// The first wanted node whose edges do not all end before this block.
@@ -179,47 +179,47 @@ func (p *populationParser) edges() error {
 
 // firstRowOf is an upper bound of the last row that b touches: a number takes
 // at least two bytes.
-func firstRowOf(b block, fields uint64) uint64 {
+func firstRowOf(b *block, fields uint64) uint64 {
 	return (b.first + uint64(len(b.text))/minFieldBytes) / fields
 }
 
-func (p *populationParser) countBlock(b block, k int) error {
+func (p *populationParser) countBlock(b *block, k int) error {
 	s, l := p.s, p.l
 	row, f := uint32(b.first/uint64(l.edgeFields)), int(b.first%uint64(l.edgeFields))
 	// The block may begin inside a row. What is missing of it is counted as
 	// unknown: one edge in a megabyte.
 	var typ EdgeType = OtherEdge
 	to := uint64(0)
-	for i := 0; i < len(b.text); {
-		if k == len(p.rows) {
-			return nil
-		}
-		v, next, err := b.number("edges", i)
-		if err != nil {
+	for {
+		values, _, err := b.next("edges")
+		if len(values) == 0 {
 			return err
 		}
-		i = next
-		switch f {
-		case l.edgeType:
-			if v < uint64(len(l.edgeTypes)) {
-				typ = l.edgeTypes[v]
+		for _, v := range values {
+			if k == len(p.rows) {
+				return nil
 			}
-		case l.edgeTo:
-			to = v / uint64(l.nodeFields)
+			switch f {
+			case l.edgeType:
+				if v < uint64(len(l.edgeTypes)) {
+					typ = l.edgeTypes[v]
+				}
+			case l.edgeTo:
+				to = v / uint64(l.nodeFields)
+			}
+			if f++; f < l.edgeFields {
+				continue
+			}
+			f = 0
+			for k < len(p.rows) && row >= s.firstEdge[p.rows[k]+1] {
+				k++
+			}
+			if k < len(p.rows) && row >= s.firstEdge[p.rows[k]] && to < uint64(len(s.nodeType)) {
+				p.count(p.rows[k], typ, Node(to))
+			}
+			row++
 		}
-		if f++; f < l.edgeFields {
-			continue
-		}
-		f = 0
-		for k < len(p.rows) && row >= s.firstEdge[p.rows[k]+1] {
-			k++
-		}
-		if k < len(p.rows) && row >= s.firstEdge[p.rows[k]] && to < uint64(len(s.nodeType)) {
-			p.count(p.rows[k], typ, Node(to))
-		}
-		row++
 	}
-	return nil
 }
 
 // count is called by several goroutines.

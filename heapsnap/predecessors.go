@@ -2,33 +2,57 @@ package heapsnap
 
 import (
 	"runtime"
+	"sort"
 	"sync"
 	"sync/atomic"
 )
 
 // strongEdges returns the edges that keep their target alive as far as their
-// type and name tell: what is left of essential is asked in references.
+// type and name tell: what is left of essential is whether they lead to
+// themselves or into the page objects. Walks then ask one bit, in a set that
+// stays in the cache, and neither type nor name.
 func (s *Snapshot) strongEdges() bitset {
 	strong := newBitset(s.EdgeCount())
-	for from := range Node(s.NodeCount()) {
-		first, end := s.EdgeRange(from)
-		for e := first; e < end; e++ {
-			switch s.edgeType[e] {
-			case WeakEdge:
-				continue
-			case ShortcutEdge:
-				if from != s.root {
-					continue
-				}
-			case InternalEdge:
-				if name := s.edgeName[e]; s.tags[name] == tagEphemeron && s.ephemerons[name].table == s.id.at(uint32(from)) {
-					continue
+	var strongType [1 << 8]uint64
+	for t := range strongType {
+		if t := EdgeType(t); t != WeakEdge && t != ShortcutEdge {
+			strongType[t] = 1
+		}
+	}
+	low, high := NoNode, Node(0) // strings that are names of WeakMaps' entries are among these
+	for name := range s.ephemerons {
+		low, high = min(low, Node(name)), max(high, Node(name))
+	}
+	const stretch = 1 << 10 // words
+	onAllCores((len(strong)+stretch-1)/stretch, func(_, i int) {
+		for w := i * stretch; w < min((i+1)*stretch, len(strong)); w++ {
+			first := w * 64
+			end := min(first+64, len(s.edgeType))
+			types, names := s.edgeType[first:end], s.edgeName[first:end]
+			var set uint64
+			for k, t := range types {
+				set |= strongType[t] << k
+				if name := names[k]; Node(name)-low <= high-low && t == InternalEdge && s.tags[name] == tagEphemeron &&
+					s.ephemerons[name].table == s.id.at(uint32(s.holder(Edge(first+k)))) {
+					set &^= 1 << k
 				}
 			}
+			strong[w] = set
+		}
+	})
+	first, end := s.EdgeRange(s.root)
+	for e := first; e < end; e++ {
+		if s.edgeType[e] == ShortcutEdge {
 			strong.add(Node(e))
 		}
 	}
 	return strong
+}
+
+// holder returns the node that has e, by looking for it: for the few edges of
+// which that is asked without.
+func (s *Snapshot) holder(e Edge) Node {
+	return Node(sort.Search(s.NodeCount(), func(n int) bool { return s.firstEdge[n+1] > uint32(e) }))
 }
 
 // Predecessors are sorted by target in two steps, so that both write to memory
@@ -74,9 +98,9 @@ func onAllCores(count int, work func(worker, i int)) {
 }
 
 // references takes the edges from the walk, which needs them no more.
-func (w *domWalk) references(strong bitset) *references {
-	s, tree := w.s, w.tree
-	w.tree = nil
+func (w *domWalk) references() *references {
+	s, tree, strong := w.s, w.tree, w.strong
+	w.tree, w.strong = nil, nil
 	r := &references{nodes: w.n, runs: make([][][]*run, runtime.GOMAXPROCS(0))}
 	for worker := range r.runs {
 		r.runs[worker] = make([][]*run, r.buckets())

@@ -25,13 +25,13 @@ func (s *Snapshot) Summarize() *Summary {
 	s.namesOnce.Do(s.propagateDetached)
 	var (
 		w      *domWalk
-		strong bitset
 		walked = make(chan struct{})
+		strong = s.strongEdges()
 	)
 	go func() {
 		defer close(walked)
-		w = s.walkEssential()
-		strong = s.strongEdges()
+		w = s.walkEssential(strong)
+		strong = nil
 		s.classOnce.Do(s.computeClasses)
 	}()
 	// What a pass leaves behind is as large as a column: collected at once, the
@@ -51,8 +51,8 @@ func (s *Snapshot) Summarize() *Summary {
 	s.edgeType, s.edgeName, s.nodeName, s.nodeType, s.detached, s.renamed = nil, nil, nil, nil, nil, nil
 	s.id = wideColumn{}
 	runtime.GC()
-	refs := w.references(strong)
-	s.edgeTo, s.firstEdge, strong = nil, nil, nil
+	refs := w.references()
+	s.edgeTo, s.firstEdge = nil, nil
 	runtime.GC()
 	s.setDominators(w, refs)
 	s.order, w = nil, nil

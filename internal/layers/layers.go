@@ -60,7 +60,7 @@ var modules = []struct {
 	{"github.com/google/pprof", []string{"eventloop"}, "the library of pprof's format, where profiles are exported"},
 	{"github.com/tdewolff/parse/v2", []string{"jssource"}, "only jssource takes JavaScript apart"},
 	{"golang.org/x/image", []string{"report"}, "only report draws"},
-	{"golang.org/x/sys", []string{"cdp", "check", "cmd"}, "processes and terminals"},
+	{"golang.org/x/sys", []string{"cdp", "check", "cmd", "heapsnap"}, "processes and terminals; what the processor can"},
 	{"golang.org/x/term", []string{"cmd"}, "only cmd knows a terminal"},
 	{"gonum.org/v1/plot", []string{"report"}, "only report draws"},
 }
