@@ -76,7 +76,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	r.Warnings = append(r.Warnings, last.Warnings()...)
 
 	o.Progress("comparing", 0)
-	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths, last.Holes(), o.Salvage)})
+	d, err := diff.Compare(ctx, earlier, last, diff.Options{Populations: populations(paths, last.Holes(), o.Salvage), Texts: texts(paths, o.Salvage)})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
@@ -102,6 +102,16 @@ func populations(paths []string, holes []heapsnap.ObjectID, salvage bool) func(c
 	}
 	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error) {
 		return heapsnap.OpenPopulations(ctx, paths[capture], ids, holes, heapsnap.Options{})
+	}
+}
+
+// texts likewise reads how much text objects had.
+func texts(paths []string, salvage bool) func(context.Context, int, []heapsnap.ObjectID) (map[heapsnap.ObjectID]uint64, error) {
+	if salvage || slices.Contains(paths, "-") {
+		return nil
+	}
+	return func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]uint64, error) {
+		return heapsnap.OpenTexts(ctx, paths[capture], ids, heapsnap.Options{})
 	}
 }
 

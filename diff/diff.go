@@ -27,6 +27,10 @@ type Options struct {
 	// there is a site whose holder could be a bounded cache, or an old object
 	// whose storage may have grown without any survivor.
 	Populations func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error)
+	// Texts likewise looks up how much text objects refer to, see
+	// [heapsnap.OpenTexts]. It is only called when an old object has a new text of
+	// some length.
+	Texts func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]uint64, error)
 }
 
 // Judgement says what a site's growth means.
@@ -104,6 +108,9 @@ type GrowthSite struct {
 	// or by references to objects that were there before. Count then has the
 	// references it gained, if they are known, and Bytes its storage's growth.
 	Swelling bool
+	// Text has, of a holder whose text under Label is longer after every round, how
+	// many bytes it was in each capture; it is a Swelling, too.
+	Text []uint64
 
 	holderID heapsnap.ObjectID
 	root     bool // held by V8's roots or native objects only
@@ -160,6 +167,9 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 		return nil, err
 	}
 	if err := c.findSwelling(ctx, opts); err != nil {
+		return nil, err
+	}
+	if err := c.findGrowingTexts(ctx, opts); err != nil {
 		return nil, err
 	}
 	c.judge()

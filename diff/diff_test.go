@@ -664,6 +664,65 @@ func TestCompareFindsSwelling(t *testing.T) {
 	}
 }
 
+// A flat text that is made anew, and longer in every capture, has no survivors either.
+func TestCompareFindsGrowingText(t *testing.T) {
+	all := snapshots(t, roots+`
+@7 object "App": property page -> @3001 +3, property name -> @13, property short -> @3003 +3
+@13 string "name" 60000
+@3001 +3 string "page" 9000
+@3003 +3 string "short" 100
+`)
+	for _, c := range []struct {
+		name  string
+		sizes []uint64 // of @7's text, but in the last capture, which has 69,100 bytes
+		want  string
+	}{
+		{"longer in every round", []uint64{63100, 65100, 67100}, "leak page 63100, 65100, 67100, 69100"},
+		{"as long as ever", []uint64{69100, 69100, 69100}, ""},
+		{"longer in most rounds", []uint64{65100, 67100, 67100}, ""},
+		{"by very different parts", []uint64{60400, 69000, 68100}, ""},
+		{"by next to nothing", []uint64{69070, 69080, 69090}, ""},
+	} {
+		opts := Options{Texts: func(_ context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]uint64, error) {
+			if fmt.Sprint(ids) != "[7]" {
+				t.Errorf("asked for %v, want [7]", ids)
+			}
+			return map[heapsnap.ObjectID]uint64{7: c.sizes[capture]}, nil
+		}}
+		d, err := Compare(context.Background(), identities(all[:3]), all[3], opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, g := range d.Sites {
+			if g.Text != nil {
+				got = fmt.Sprintf("%s %s %s", g.Judgement, g.Label, join(g.Text))
+				if g.Survivors().Bytes != 6000 {
+					t.Errorf("%s: %d bytes, want 6000", c.name, g.Survivors().Bytes)
+				}
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	// A text that hangs together of pieces of every round is told by these.
+	all = snapshots(t, roots+`
+@7 object "App": property log -> @13 -1, property log -> @1001 +1 -2, property log -> @2001 +2 -3, property log -> @3001 +3
+@13 string "log" 1000
+@1001 +1 concatenated string "" 32: internal first -> @13, internal second -> @1003
+@2001 +2 concatenated string "" 32: internal first -> @1001, internal second -> @2003
+@3001 +3 concatenated string "" 32: internal first -> @2001, internal second -> @3003
+@1003+1000*i i<3 +1+i string "line" 100000
+`)
+	d, err := Compare(context.Background(), identities(all[:3]), all[3], Options{Texts: func(_ context.Context, capture int, _ []heapsnap.ObjectID) (map[heapsnap.ObjectID]uint64, error) {
+		return map[heapsnap.ObjectID]uint64{7: 1000 + 100032*uint64(capture)}, nil
+	}})
+	if want := "leak @7 log: 2 2 2, entries 0 0 1\n"; err != nil || told(d) != want {
+		t.Errorf("Compare tells\n%s, %v, want\n%s", told(d), err, want)
+	}
+}
+
 // Somebody who knows a holder may judge otherwise: its part of the account goes along, that of others stays.
 func TestRejudge(t *testing.T) {
 	all := snapshots(t, `

@@ -208,7 +208,7 @@ func sum(n []int) int {
 	return t
 }
 
-func join(n []int) string {
+func join[T int | uint64](n []T) string {
 	s := ""
 	for i, v := range n {
 		if i > 0 {

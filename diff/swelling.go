@@ -100,6 +100,9 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 // there are none by the steps in which storage grew.
 func judgeSwelling(g *GrowthSite) (Judgement, float64, string) {
 	rounds := len(g.Count)
+	if g.Text != nil {
+		return Leak, 0.9, fmt.Sprintf("its text was %s bytes long: every round made it longer, and nothing shortened it", join(g.Text))
+	}
 	if lowest := slices.Min(g.Count); lowest >= minEntries && 2*lowest >= slices.Max(g.Count) {
 		return Leak, 0.9, fmt.Sprintf("every round added about %d references, to objects that were there before", lowest)
 	}

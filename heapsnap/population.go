@@ -117,6 +117,7 @@ type populationParser struct {
 	rows     []uint32                // nodes whose edges are counted, ascending
 	storages map[uint32][]*contained // table or array -> what it is counted in
 	holes    map[Node]bool           // wanted nodes, where storages are given
+	texts    map[Node][]Node         // not nil to ask for text instead, see OpenTexts
 }
 
 func newPopulationParser(ids []ObjectID) *populationParser {
@@ -146,7 +147,9 @@ func (p *populationParser) read(ctx context.Context, r io.Reader, opts Options) 
 // parsing.
 func (p *populationParser) edges() error {
 	s := p.s
-	if p.storages == nil {
+	if p.texts != nil {
+		p.textRows()
+	} else if p.storages == nil {
 		p.storages = map[uint32][]*contained{}
 		for i := range s.nodeType {
 			if id := s.id.at(uint32(i)); p.want[id] {
@@ -226,6 +229,10 @@ func (p *populationParser) countBlock(b *block, k int) error {
 func (p *populationParser) count(from uint32, t EdgeType, to Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.texts != nil {
+		p.noteText(from, t, to)
+		return
+	}
 	if p.holes == nil {
 		c := p.found[ObjectID(p.s.id.at(from))]
 		if c.add(p.s, t, to) {

@@ -198,3 +198,36 @@ func TestSameProcess(t *testing.T) {
 		}
 	}
 }
+
+// Whether a file is read whole or passed over, its text is the same: flat, put together, shared, of a block's variable.
+func TestTexts(t *testing.T) {
+	data := textgraph.Snapshot(t, `
+@1 synthetic "": shortcut global -> @3
+@3 object "global": property a -> @5, property b -> @7, property c -> @9
+@5 object "Log" 24: property text -> @11, property name -> @13, property other -> @7, element 0 -> @15
+@7 object "system / Context" 24: context text -> @17, hidden 2 -> @15
+@9 object "Empty" 24
+@11 string "flat" 1000
+@13 string "name" 16
+@15 string "more" 300
+@17 concatenated string "" 32: internal first -> @19, internal second -> @21, internal map -> @23
+@19 concatenated string "" 32: internal first -> @11, internal second -> @21
+@21 string "piece" 40
+@23 hidden "system / Map" 80
+`)
+	want := map[ObjectID]uint64{5: 1016, 7: 32 + 32 + 1000 + 40 + 300, 9: 0}
+	s := mustRead(t, data)
+	for id, bytes := range want {
+		if got := s.TextOf(node(t, s, id)); got != bytes {
+			t.Errorf("TextOf(@%d) = %d, want %d", id, got, bytes)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "a.heapsnapshot")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := OpenTexts(context.Background(), path, []ObjectID{5, 7, 9, 999}, Options{})
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("OpenTexts = %v, %v, want %v", got, err, want)
+	}
+}

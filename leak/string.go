@@ -13,7 +13,7 @@ var stringRule = Rule{
 	Title: "Text is kept: large ones by parts of them, or one that only grows",
 	Cause: "V8 copies no text that it can refer to. A part of 13 characters or more (slice, substring, split, a match) keeps " +
 		"all of the text it is a part of; and text that is added to (log += line) keeps every piece until somebody reads it.",
-	Sign: "Sliced strings of every round whose parents are much larger than they are; or an old object's property is a concatenated string with pieces of every round.",
+	Sign: "Sliced strings of every round whose parents are much larger than they are; or an old object's property is a concatenated string with pieces of every round, or a text that is longer in every capture.",
 	Fix:  "Copy a part that is kept: Buffer.from(part).toString(). Write what only grows to a file or stream, or keep the last lines of it.",
 	Before: `function onBody(body) {
   seen.add(body.slice(7, 43));                         // 36 characters keep all of body
@@ -26,6 +26,9 @@ var stringRule = Rule{
 }
 
 func explainString(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	if g.Text != nil {
+		return explainLonger(p, g, holder)
+	}
 	if c := explainParts(p, g, holder); c != nil {
 		return c
 	}
@@ -135,13 +138,7 @@ func explainRope(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if len(spine) < minLinks*len(g.Entries) || slices.Min(per) == 0 {
 		return nil
 	}
-	name := p.describe(holder).Name
-	switch {
-	case p.isContext(holder):
-		name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	case g.Label != anyEntry:
-		name = fmt.Sprintf(".%s of %s", g.Label, name)
-	}
+	name := p.textName(g, holder)
 	c := &claim{
 		specific: content,
 		title:    fmt.Sprintf("text is added to %s, and none is taken away", name),
@@ -163,4 +160,42 @@ func explainRope(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	}
 	c.fix = "Write what only grows to a file or a stream, or keep at most the last lines or characters of it."
 	return c
+}
+
+// explainLonger is about a text that is longer in every capture: += made it, and
+// reading it put it together.
+func explainLonger(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
+	name := p.textName(g, holder)
+	c := &claim{
+		specific: mechanism,
+		title:    fmt.Sprintf("text is added to %s, and none is taken away", name),
+		holder:   p.describe(holder),
+		node:     holder,
+		identity: []string{"text", name},
+		fix:      "Write what only grows to a file or a stream, or keep at most the last lines or characters of it.",
+	}
+	c.holder.Name = name
+	c.where = p.addersOf(holder, g.Label, nil)
+	if len(c.where) == 0 {
+		c.where = p.knownBy(holder)
+	}
+	for e := range p.s.Edges(holder) {
+		if to := p.s.To(e); p.s.Type(to).IsString() && p.s.EdgeName(e) == g.Label {
+			c.sample = append(c.sample, p.valueText(to))
+		}
+	}
+	c.evidence = append(c.evidence, "each addition copies all of it, as soon as somebody reads it")
+	return c
+}
+
+// textName is the variable or property that a text is in.
+func (p *Pass) textName(g *diff.GrowthSite, holder heapsnap.Node) string {
+	switch name := p.describe(holder).Name; {
+	case p.isContext(holder) && g.Label != anyEntry:
+		return fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
+	case g.Label != anyEntry:
+		return fmt.Sprintf(".%s of %s", g.Label, name)
+	default:
+		return name
+	}
 }
