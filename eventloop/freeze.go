@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"heapsnap/cdp"
+	"heapsnap/jssource"
 )
 
 // A Freeze is what a look at a process that may be frozen found.
@@ -38,9 +40,9 @@ type Freeze struct {
 	// Frame is the line after which that was.
 	After bool
 
-	Thread *cdp.Thread           // what the kernel says, of a process of this machine
-	begins bool                  // Frame is where its function begins
-	lines  map[int]time.Duration // of the samples in it
+	Thread *cdp.Thread  // what the kernel says, of a process of this machine
+	begins bool         // Frame is where its function begins
+	queued []queuedCall // what the queue was seen to run
 
 	CPU    time.Duration // that the thread used while we looked; -1 if not known
 	Queued time.Duration // that it waited for a core
@@ -404,17 +406,7 @@ func (f *Freeze) ReadSource(text []byte) string {
 	if f.Frame == nil || f.Frame.Line < 1 || f.Frame.Line > len(lines) {
 		return ""
 	}
-	if queues := queueing[f.Cause]; f.begins && queues != nil {
-		best := -1
-		for i := f.Frame.Line; i <= min(len(lines), f.Frame.Line+longestFunction); i++ {
-			if queues.Match(lines[i-1]) && (best < 0 || f.lines[i] > f.lines[best]) {
-				best = i
-			}
-		}
-		if best > 0 && best != f.Frame.Line {
-			f.Frame.Line, f.Frame.Column = best, 0
-		}
-	}
+	f.findQueue(text)
 	code := strings.TrimRight(string(lines[f.Frame.Line-1]), "\r")
 	here := atColumn(code, f.Frame.Column)
 	if f.Cause == FreezeJavaScript && f.Builtin == "" && slices.IndexFunc(f.Stack, program) == 0 && regexpCall.MatchString(here) {
@@ -442,14 +434,75 @@ func atColumn(line string, column int) string {
 	return line[min(len(line), max(0, column-1-before)):min(len(line), column-1+after)]
 }
 
-// queueing is what adds to the queues that do not end.
-var queueing = map[FreezeCause]*regexp.Regexp{
-	FreezeMicrotask: regexp.MustCompile(`\bawait\b|\.\s*(then|catch|finally)\s*\(|\bqueueMicrotask\s*\(`),
-	FreezeNextTick:  regexp.MustCompile(`\bnextTick\s*\(`),
+// findQueue turns from where a function begins to where it queues the next call:
+// of the functions that the queue was seen to run, the one that does that.
+func (f *Freeze) findQueue(text []byte) {
+	if !f.begins || f.Cause != FreezeMicrotask && f.Cause != FreezeNextTick {
+		return
+	}
+	src := newSource(text)
+	best, points, at := -1, 0, 0
+	for i, q := range f.queued {
+		if q.frame.File != f.Frame.File {
+			continue
+		}
+		fn, ok := src.FunctionAt(q.frame.Line-1, q.frame.Column-1)
+		if !ok || fn.Body == 0 {
+			continue
+		}
+		for k := fn.Body; k < fn.End && k < len(src.Tokens); k++ {
+			p := src.queues(fn, k, f.Cause)
+			if p > points || p == points && p > 0 && best == i && q.lines[src.LineOf(k)] > q.lines[src.LineOf(at)] {
+				best, points, at = i, p, k
+			}
+		}
+	}
+	if best < 0 {
+		f.findQueueOf(src)
+		return
+	}
+	frame := f.queued[best].frame
+	frame.Line, frame.Column = src.Place(at)
+	f.Frame, f.Stack = &frame, f.queued[best].stack
 }
 
-// longestFunction is how many lines from its beginning are searched.
-const longestFunction = 60
+// findQueueOf finds who gives the queue the function that it was seen to run, by
+// name: .then(handle), where V8 has that which says so inlined.
+func (f *Freeze) findQueueOf(src *source) {
+	for _, q := range f.queued {
+		if q.frame.Function == "" || q.frame.File != f.Frame.File {
+			continue
+		}
+		for k := range src.Tokens {
+			fn, ok := src.Enclosing(k)
+			if !ok || src.queues(fn, k, f.Cause) < 2 || src.At(k+1) != "(" || !src.Mentions(k+1, src.Tokens[k+1].Match, ownName(q.frame.Function)) {
+				continue
+			}
+			frame := cdp.Frame{Function: src.FunctionName(fn), File: q.frame.File}
+			frame.Line, frame.Column = src.Place(k)
+			f.Frame = &frame
+			return
+		}
+	}
+}
+
+// queues says how likely it is that token i of a function is what never ends: an
+// await that a loop comes to again most of all.
+func (src *source) queues(f jssource.Function, i int, c FreezeCause) int {
+	call := src.At(i+1) == "("
+	switch t := src.At(i); {
+	case c == FreezeNextTick && t == "nextTick" && call:
+		return 3
+	case c == FreezeNextTick:
+	case t == "await" && src.LoopAround(f, i) >= 0, t == "await" && src.At(i-1) == "for":
+		return 3
+	case t == "queueMicrotask" && call, call && src.At(i-1) == "." && (t == "then" || t == "catch" || t == "finally"):
+		return 2
+	case t == "await":
+		return 1
+	}
+	return 0
+}
 
 // nativeCauseOf says what a thread waits for that runs no JavaScript.
 func nativeCauseOf(f *Freeze) {
@@ -480,26 +533,49 @@ func (l *freezeLook) profile(ctx context.Context, f *Freeze) {
 	if err != nil {
 		return
 	}
-	type place struct {
-		function, file string
-		line           int
-	}
-	total, most := time.Duration(0), time.Duration(0)
-	times := map[place]time.Duration{}
-	for i, s := range sampled {
+	total := time.Duration(0)
+	index := map[cdp.Frame]int{}
+	for _, s := range sampled {
 		total += s.Time
-		at := slices.IndexFunc(s.Frames, program)
+		// The queue has called the outermost; what that calls may have been inlined.
+		at := lastIndex(s.Frames, program)
 		if at < 0 {
 			continue
 		}
-		p := place{s.Frames[at].Function, s.Frames[at].File, s.Frames[at].Line}
-		times[p] += s.Time
-		if times[p] > most {
-			most = times[p]
-			f.Frame, f.Stack, f.lines, f.Builtin = &sampled[i].Frames[at], s.Frames, s.Lines, ""
+		i, known := index[s.Frames[at]]
+		if !known {
+			i = len(f.queued)
+			index[s.Frames[at]] = i
+			f.queued = append(f.queued, queuedCall{frame: s.Frames[at], stack: s.Frames[at:], lines: map[int]time.Duration{}})
+		}
+		q := &f.queued[i]
+		q.time += s.Time
+		if at == 0 {
+			for line, t := range s.Lines {
+				q.lines[line] += t
+			}
 		}
 	}
-	if most > 0 {
-		f.Share = float64(most) / float64(total)
+	slices.SortStableFunc(f.queued, func(x, y queuedCall) int { return cmp.Compare(y.time, x.time) })
+	if len(f.queued) > 0 {
+		most := f.queued[0]
+		f.Frame, f.Stack, f.Builtin, f.Share = &most.frame, most.stack, "", float64(most.time)/float64(max(1, total))
 	}
+}
+
+// queuedCall is a function that a queue was seen to run.
+type queuedCall struct {
+	frame cdp.Frame // where it begins
+	stack []cdp.Frame
+	time  time.Duration
+	lines map[int]time.Duration // of the samples in it
+}
+
+func lastIndex(frames []cdp.Frame, f func(cdp.Frame) bool) int {
+	for i := len(frames) - 1; i >= 0; i-- {
+		if f(frames[i]) {
+			return i
+		}
+	}
+	return -1
 }

@@ -106,7 +106,6 @@ func TestFreezeReadSource(t *testing.T) {
 		cause FreezeCause
 		code  string
 	}{
-		{Freeze{Cause: FreezeMicrotask, begins: true, Frame: &cdp.Frame{Line: 1}}, 3, FreezeMicrotask, "  await next();"},
 		{Freeze{Cause: FreezeMicrotask, Frame: &cdp.Frame{Line: 2}}, 2, FreezeMicrotask, "  prepare();"},
 		{Freeze{Cause: FreezeNative, After: true, Frame: &cdp.Frame{Line: 5}}, 5, FreezeJSON, "JSON.parse(text);"},
 		{Freeze{Cause: FreezeJavaScript, Stack: calls("work:6"), Frame: &cdp.Frame{Line: 6}}, 6, FreezeRegExp, "if (/x/.test(s)) f();"},
@@ -115,6 +114,59 @@ func TestFreezeReadSource(t *testing.T) {
 	} {
 		if code := c.f.ReadSource(text); code != c.code || c.f.Frame.Line != c.line || c.f.Cause != c.cause {
 			t.Errorf("ReadSource = %q, line %d, cause %s, want %q, %d, %s", code, c.f.Frame.Line, c.f.Cause, c.code, c.line, c.cause)
+		}
+	}
+}
+
+// Of what the queue runs, the function is named that queues the next call, however
+// little time it takes itself.
+func TestFreezeNamesWhatQueues(t *testing.T) {
+	const text = `const handle = (job) => job * 2;
+function next() {
+  return Promise.resolve(pick()).then(handle).then(next);
+}
+async function read(id) {
+  await null;
+  return id;
+}
+async function poll() {
+  while (!done()) {
+    note();
+    await read(1);
+  }
+}
+function again() {
+  measure();
+  process.nextTick(again);
+}
+`
+	from := func(function string) cdp.Frame {
+		line, column := at(t, text, function)
+		column += len(function) // V8 places a function at its parameters
+		if function == "handle" {
+			column += len(" = ")
+		}
+		return cdp.Frame{Function: function, File: "/app.js", Line: line + 1, Column: column + 1}
+	}
+	for _, tt := range []struct {
+		cause FreezeCause
+		seen  string // most time first
+		want  string
+		line  int
+	}{
+		{FreezeMicrotask, "handle next", "next", 3},
+		{FreezeMicrotask, "read poll", "poll", 12},
+		{FreezeMicrotask, "read", "read", 6},
+		{FreezeMicrotask, "handle", "next", 3},
+		{FreezeNextTick, "again", "again", 17},
+	} {
+		f := &Freeze{Cause: tt.cause, begins: true}
+		for name := range strings.FieldsSeq(tt.seen) {
+			f.queued = append(f.queued, queuedCall{frame: from(name), stack: []cdp.Frame{from(name)}})
+		}
+		f.Frame = &f.queued[0].frame
+		if f.ReadSource([]byte(text)); f.Frame.Function != tt.want || f.Frame.Line != tt.line {
+			t.Errorf("of %s: %s, line %d, want %s, line %d", tt.seen, f.Frame.Function, f.Frame.Line, tt.want, tt.line)
 		}
 	}
 }
