@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary clean
+.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -16,19 +16,22 @@ test: nodes
 
 # Every value against Chrome DevTools' own heap snapshot worker, on captures of all Node lines and of Chromium. Brings
 # what it needs: the worker from npm (pinned in internal/conformance/package-lock.json), Chromium from apt-get when root.
-conformance: nodes
+conformance: nodes chromium
 	@command -v node >/dev/null && command -v npm >/dev/null || { \
 	  echo "conformance: node 20 or later and npm have to be on PATH"; exit 1; }
-	@if [ -n "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" ]; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "conformance: installing chromium"; \
-	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null \
-	    || echo "conformance: chromium cannot be installed, its captures are left out"; \
-	else echo "conformance: no chromium on PATH, and only root can install it: its captures are left out"; \
-	fi
 	@rm -f .cache/conformance/table.txt
 	@go test -count=1 -tags conformance -timeout 1h ./internal/conformance; status=$$?; \
 	cat .cache/conformance/table.txt && exit $$status
+
+# A browser, for captures of it and for the tests of HTML pages: from apt-get when root, else what is on PATH.
+chromium:
+	@if [ -n "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "chromium: installing it"; \
+	  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null \
+	    || echo "chromium: it cannot be installed, what needs it is left out"; \
+	else echo "chromium: not on PATH, and only root can install it: what needs it is left out"; \
+	fi
 
 # heapsnap on programs that leak, or do not, through real npm packages (pinned in fixtures/realworld). Chosen ones:
 # make realworld ONLY=rxjs,ws HEAPSNAP_NODES=20,26; each clean program three times: HEAPSNAP_REPEAT=3.

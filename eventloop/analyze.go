@@ -51,6 +51,7 @@ type Analysis struct {
 	Threads     []ThreadSummary
 	Causes      []CauseTime // of all blocks, largest first
 	Recording   *Recording
+	Flames      []Flame // of the busiest threads, the main thread's first
 	Warnings    []string
 }
 
@@ -182,6 +183,7 @@ func Analyze(r *Recording, o Options) *Analysis {
 	a.findBlocks()
 	a.findFindings()
 	a.judge()
+	a.Flames = a.flames(flameThreads, flameFrames)
 	return &a.Analysis
 }
 

@@ -10,21 +10,24 @@ import (
 // Format is a way to show a [Report] or a [Summary].
 type Format string
 
-// Text is for people at a terminal, JSON for programs; SVG and PNG are the
-// growth plot.
+// Text is for people at a terminal, JSON for programs, HTML a page to look
+// around in; SVG and PNG are the growth plot, or the time line of a loop.
 const (
 	Text Format = "text"
 	JSON Format = "json"
+	HTML Format = "html"
 	SVG  Format = "svg"
 	PNG  Format = "png"
 )
 
-// Options say how text is laid out; the other formats ignore them. The zero
-// value is 80 columns without colour.
+// Options say how a report is laid out. The zero value is text of 80 columns
+// without colour.
 type Options struct {
-	Width   int  // columns of the terminal; 0 means 80
-	Color   bool // bold, red, green and dim by ANSI sequences
-	Verbose bool // every finding in full, more class rows
+	Width   int  // of text, in columns of the terminal; 0 means 80
+	Color   bool // in text: bold, red, green and dim by ANSI sequences
+	Verbose bool // in text: every finding in full, more class rows
+	// Rules document what findings name, for formats that explain it.
+	Rules []Rule
 }
 
 // ErrNoForm is returned for a format that cannot show what it was asked to
@@ -36,13 +39,15 @@ type renderer struct {
 	format  Format
 	report  func(io.Writer, *Report, Options) error
 	summary func(io.Writer, *Summary, Options) error // nil: has none
+	loop    func(io.Writer, *Loop, Options) error    // of a normal Loop
 }
 
 var renderers = []renderer{
-	{Text, writeText, writeSummaryText},
-	{JSON, writeJSON, writeSummaryJSON},
-	{SVG, plotAs(SVG), nil},
-	{PNG, plotAs(PNG), nil},
+	{Text, writeText, writeSummaryText, writeLoopText},
+	{JSON, writeJSON, writeSummaryJSON, writeLoopJSON},
+	{HTML, nil, nil, writeLoopHTML},
+	{SVG, plotAs(SVG), nil, plotLoopAs(SVG)},
+	{PNG, plotAs(PNG), nil, plotLoopAs(PNG)},
 }
 
 // Formats lists the formats of a report, text first.
@@ -75,6 +80,9 @@ func Write(w io.Writer, r *Report, f Format, o Options) error {
 	form, err := find(f)
 	if err != nil {
 		return err
+	}
+	if form.report == nil {
+		return fmt.Errorf("%w: a report of captures cannot be shown as %s", ErrNoForm, f)
 	}
 	return form.report(w, r, o)
 }

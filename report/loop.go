@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 )
@@ -16,27 +15,52 @@ const (
 // count from the beginning of the recording. docs/loop.schema.json describes
 // the JSON.
 type Loop struct {
-	Schema      int           `json:"schema"`
-	Command     string        `json:"command"`
-	Version     string        `json:"version"`
-	Target      string        `json:"target,omitempty"`
-	NodeVersion string        `json:"nodeVersion,omitempty"`
-	Verdict     Verdict       `json:"verdict"`
-	Sentence    string        `json:"sentence"`
-	Delay       LoopDelay     `json:"delay"`
-	Utilization float64       `json:"utilization"` // share of the time that the loop did not wait for events
-	GCShare     float64       `json:"gcShare"`     // of the profile
-	ThresholdMS float64       `json:"thresholdMs"` // from which on a stretch is a block
-	DurationMS  float64       `json:"durationMs"`
-	ProfiledMS  float64       `json:"profiledMs"`
-	StarvedMS   float64       `json:"starvedMs"` // of it the main thread wanted a core and had none
-	Findings    []LoopFinding `json:"findings"`  // largest total first
-	Blocks      []LoopBlock   `json:"blocks"`    // in order of time
-	Causes      []LoopCause   `json:"causes"`
-	Threads     []LoopThread  `json:"threads"` // the main thread first
-	Curve       []LoopLate    `json:"curve"`   // how late the loop was, over time
-	GCs         []LoopGC      `json:"gcs"`     // pauses of a millisecond or more
-	Warnings    []string      `json:"warnings"`
+	Schema      int       `json:"schema"`
+	Command     string    `json:"command"`
+	Version     string    `json:"version"`
+	Target      string    `json:"target,omitempty"`
+	NodeVersion string    `json:"nodeVersion,omitempty"`
+	Verdict     Verdict   `json:"verdict"`
+	Sentence    string    `json:"sentence"`
+	Delay       LoopDelay `json:"delay"`
+	Utilization float64   `json:"utilization"` // share of the time that the loop did not wait for events
+	GCShare     float64   `json:"gcShare"`     // of the profile
+	ThresholdMS float64   `json:"thresholdMs"` // from which on a stretch is a block
+	DurationMS  float64   `json:"durationMs"`
+	ProfiledMS  float64   `json:"profiledMs"`
+	StarvedMS   float64   `json:"starvedMs"` // of it the main thread wanted a core and had none
+	// ProfileStartMS is from where on there is a profile: before it there is a
+	// curve and no blocks.
+	ProfileStartMS float64       `json:"profileStartMs"`
+	Findings       []LoopFinding `json:"findings"` // largest total first
+	Blocks         []LoopBlock   `json:"blocks"`   // in order of time
+	Causes         []LoopCause   `json:"causes"`
+	Threads        []LoopThread  `json:"threads"` // the main thread first
+	Curve          []LoopLate    `json:"curve"`   // how late the loop was, over time
+	GCs            []LoopGC      `json:"gcs"`     // pauses of a millisecond or more
+	Warnings       []string      `json:"warnings"`
+	// Flames are the call trees of the threads' profiles, the main thread's first.
+	// The JSON is without them: programs find the whole profile in the formats of
+	// loop --export, and it would be most of the file.
+	Flames []LoopFlame `json:"-"`
+}
+
+// LoopFlame is where the time of one thread went: what a flame graph shows.
+type LoopFlame struct {
+	Thread  int
+	Name    string
+	TotalMS float64     // that was not idle
+	Frames  []LoopFrame // callers before what they call
+	Left    int         // lighter frames that are not in Frames
+}
+
+// LoopFrame is a function as it was called in one way.
+type LoopFrame struct {
+	Parent int // index of the caller, -1 for the outermost
+	Location
+	Kind    string // own, package, node, native, gc
+	TotalMS float64
+	SelfMS  float64
 }
 
 // LoopDelay is how late work is that becomes due at a random moment.
@@ -147,13 +171,15 @@ func WriteLoop(w io.Writer, r *Loop, f Format, o Options) error {
 	c := *r
 	c.Findings, c.Blocks = slices.Clone(r.Findings), slices.Clone(r.Blocks)
 	c.Normalize()
-	switch f {
-	case Text:
-		return writeLoopText(w, &c, o)
-	case JSON:
-		return encode(w, c)
-	case SVG, PNG:
-		return plotLoop(w, &c, f, Size{})
+	form, err := find(f)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%w: a recording of the event loop cannot be shown as %s", ErrNoForm, f)
+	return form.loop(w, &c, o)
+}
+
+func writeLoopJSON(w io.Writer, r *Loop, _ Options) error { return encode(w, r) }
+
+func plotLoopAs(f Format) func(io.Writer, *Loop, Options) error {
+	return func(w io.Writer, r *Loop, _ Options) error { return plotLoop(w, r, f, Size{}) }
 }

@@ -191,13 +191,7 @@ func (p *page) loopThreads(r *Loop) {
 	}
 	rows := []row{{dim, shown("thread", "busy", "delay p99", "gc", "blocks")}}
 	for _, t := range r.Threads {
-		name := "main"
-		if t.ID != 0 {
-			name = fmt.Sprintf("worker %d", t.ID)
-			if t.Name != "" && t.Name != "WorkerThread" {
-				name += " " + clip(t.Name, 20)
-			}
-		}
+		name := threadName(t.ID, t.Name)
 		if t.Function != "" {
 			name += ": " + clip(t.Function, 30)
 		}

@@ -55,7 +55,7 @@ at work meanwhile: send it requests.
 
 Blocked is exit code 1, healthy 0; with a budget, 1 only if that is exceeded.`,
 		Example: `  heapsnap loop --pid 4242
-  heapsnap loop --duration 60s --save rec.json -o svg=loop.svg server.js
+  heapsnap loop --duration 60s --save rec.json -o html=loop.html server.js
   heapsnap loop --max-block 100ms --max-p99 50ms -- node app.js`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
 	}
@@ -97,7 +97,7 @@ func (c *loopCommand) run(ctx context.Context, cmd *cobra.Command, args []string
 		return usagef("--warmup %s: want 0s or more", c.warmup)
 	}
 	defer c.out.close()
-	if err := c.out.open(report.Text, report.JSON, report.SVG, report.PNG); err != nil {
+	if err := c.out.open(report.Text, report.JSON, report.HTML, report.SVG, report.PNG); err != nil {
 		return err
 	}
 	files, err := c.open()
@@ -122,7 +122,8 @@ func (c *loopCommand) run(ctx context.Context, cmd *cobra.Command, args []string
 		}
 	}
 	a := eventloop.Analyze(rec, c.options)
-	r := loopReport(a, c.options)
+	r := loopReport(a)
+	c.out.rules = causeRules()
 	if err := c.out.write(func(w io.Writer, f report.Format, o report.Options) error { return report.WriteLoop(w, r, f, o) }); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 const maxStack = 64
 
 // loopReport maps an analysis to what is told.
-func loopReport(a *eventloop.Analysis, o eventloop.Options) *report.Loop {
+func loopReport(a *eventloop.Analysis) *report.Loop {
 	rec := a.Recording
 	since := func(us int64) float64 { return float64(us-rec.Start) / 1000 }
 	r := &report.Loop{
@@ -57,7 +57,34 @@ func loopReport(a *eventloop.Analysis, o eventloop.Options) *report.Loop {
 			r.GCs = append(r.GCs, report.LoopGC{StartMS: since(g.Start), DurationMS: float64(g.Duration) / 1000, Kind: g.Kind})
 		}
 	}
+	if len(main.Profiles) > 0 {
+		r.ProfileStartMS = since(main.Profiles[0].StartTime)
+	}
+	r.Flames = loopFlames(a.Flames)
 	return r
+}
+
+func loopFlames(flames []eventloop.Flame) []report.LoopFlame {
+	var out []report.LoopFlame
+	for _, f := range flames {
+		lf := report.LoopFlame{Thread: f.Thread.ID, Name: f.Thread.Name, TotalMS: inMS(f.Total), Left: f.Left}
+		for _, x := range f.Frames {
+			lf.Frames = append(lf.Frames, report.LoopFrame{
+				Parent: x.Parent, Location: loopLocation(x.Site), Kind: string(x.Kind), TotalMS: inMS(x.Total), SelfMS: inMS(x.Self),
+			})
+		}
+		out = append(out, lf)
+	}
+	return out
+}
+
+// causeRules is the documentation of what blocks a loop.
+func causeRules() []report.Rule {
+	var out []report.Rule
+	for _, c := range eventloop.Causes() {
+		out = append(out, report.Rule{Name: c.Name, Title: c.Title, Why: c.Why, Sign: c.Sign, Fix: c.Fix, Before: c.Before, After: c.After, Links: c.Links})
+	}
+	return out
 }
 
 func inMS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -24,6 +24,7 @@ type output struct {
 	format  string
 	files   []string // FORMAT=PATH, as given
 	verbose bool
+	rules   []report.Rule // that the report's findings name
 
 	stdout report.Format
 	opened []*outFile
@@ -99,7 +100,7 @@ func joinFormats(fs []report.Format) string {
 // write shows the report in every format asked for; show renders one.
 func (o *output) write(show func(io.Writer, report.Format, report.Options) error) error {
 	for _, f := range o.opened {
-		if err := show(f, f.format, report.Options{Verbose: o.verbose}); err != nil {
+		if err := show(f, f.format, report.Options{Verbose: o.verbose, Rules: o.rules}); err != nil {
 			return fmt.Errorf("-o %s=%s: %w", f.format, f.path, err)
 		}
 		if err := f.complete(); err != nil {
@@ -108,7 +109,7 @@ func (o *output) write(show func(io.Writer, report.Format, report.Options) error
 	}
 	// One write: what reads the pipe gets a whole report or none.
 	var b bytes.Buffer
-	if err := show(&b, o.stdout, report.Options{Width: o.app.width, Color: o.app.color, Verbose: o.verbose}); err != nil {
+	if err := show(&b, o.stdout, report.Options{Width: o.app.width, Color: o.app.color, Verbose: o.verbose, Rules: o.rules}); err != nil {
 		return err
 	}
 	_, err := o.app.out.Write(b.Bytes())
