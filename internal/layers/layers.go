@@ -25,21 +25,22 @@ const all = "*"
 // packages maps a top-level folder to the top-level folders that its packages may import. A folder that is
 // not here may hold no Go code: add one only when a reader would look for it by that name.
 var packages = map[string][]string{
-	"cmd":       {all},
-	"check":     {"cdp", "diff", "heapsnap", "jssource", "leak", "report"},
-	"report":    {}, // plain data only: every other package may be mapped to it, it maps nothing
-	"memory":    {"cdp"},
-	"leak":      {"diff", "heapsnap", "jssource", "sourcemap"},
-	"eventloop": {"cdp", "jssource", "sourcemap"},
-	"diff":      {"heapsnap"},
-	"heapsnap":  {}, // meets cdp at io.Reader
-	"cdp":       {}, // meets heapsnap at io.Writer
-	"jssource":  {},
-	"redact":    {"heapsnap", "sourcemap"}, // between cdp and a file, at io.Writer
-	"sourcemap": {},
-	"fixtures":  {},
-	"docs":      {all},             // tests that hold a document to the code
-	"internal":  {all, "internal"}, // test helpers
+	"cmd":         {all},
+	"check":       {"cdp", "diff", "heapsnap", "jssource", "leak", "report"},
+	"report":      {}, // plain data only: every other package may be mapped to it, it maps nothing
+	"memory":      {"cdp"},
+	"heapprofile": {"jssource", "sourcemap"},
+	"leak":        {"diff", "heapsnap", "jssource", "sourcemap"},
+	"eventloop":   {"cdp", "jssource", "sourcemap"},
+	"diff":        {"heapsnap"},
+	"heapsnap":    {}, // meets cdp at io.Reader
+	"cdp":         {}, // meets heapsnap at io.Writer
+	"jssource":    {},
+	"redact":      {"heapsnap", "sourcemap"}, // between cdp and a file, at io.Writer
+	"sourcemap":   {},
+	"fixtures":    {},
+	"docs":        {all},             // tests that hold a document to the code
+	"internal":    {all, "internal"}, // test helpers
 }
 
 // testOnly lists what _test.go files of any package may import besides what the package may.
@@ -57,7 +58,7 @@ var modules = []struct {
 	{"github.com/klauspost/compress", []string{"heapsnap", "check", "cmd"}, "zstd, where a snapshot is read or written"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "a library has no command line"},
 	{"github.com/spf13/pflag", []string{"cmd"}, "a library has no command line"},
-	{"github.com/google/pprof", []string{"eventloop"}, "the library of pprof's format, where profiles are exported"},
+	{"github.com/google/pprof", []string{"eventloop", "heapprofile"}, "the library of pprof's format, where profiles are exported"},
 	{"github.com/tdewolff/parse/v2", []string{"jssource"}, "only jssource takes JavaScript apart"},
 	{"golang.org/x/image", []string{"report"}, "only report draws"},
 	{"golang.org/x/sys", []string{"cdp", "check", "cmd", "heapsnap"}, "processes and terminals; what the processor can"},
