@@ -232,7 +232,7 @@ func TestCompare(t *testing.T) {
 @1001+2*i i<60 +1 object "Line" 8
 @2001+2*i i<300 +2 object "Line" 8
 @3001+2*i i<310 +3 object "Line" 8
-`, "growth @7 [x]: 60 300 310, entries 60 300 310\n"},
+`, "leak @7 [x]: 60 300 310, entries 60 300 310\n"},
 		{"one object a round is a habit of V8", `
 @7 object "App": element j -> @1001+1000*j j<3
 @1001+1000*i i<3 +1+i object "Counter" 16

@@ -96,6 +96,9 @@ func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		if n[0] < n[rounds-1]/2 && !keptAll(g) {
 			return Bounded, 0.6, fmt.Sprintf("of the first round %d objects are left, of the last %d: they are let go with time", n[0], lastRound)
 		}
+		if rounds >= 3 && keptAll(g) {
+			return Leak, 0.75, fmt.Sprintf("every round added, between %d and %d objects, and none of them was let go", lowest, highest)
+		}
 		if lowest >= unevenPerRound || g.Survivors().Bytes >= unevenBytes {
 			return Growth, 0.4, fmt.Sprintf("every round added, but between %d and %d objects: more rounds of equal work would tell", lowest, highest)
 		}

@@ -16,6 +16,9 @@ type use struct {
 	how int // the better, the surer
 }
 
+// roleAdds is what a line does that puts something into the holder.
+const roleAdds = "adds to the holder"
+
 // How surely a use adds.
 const (
 	usesAssign = 1 // name = value
@@ -85,7 +88,7 @@ func (p *Pass) adders(script, name string, property, entries bool) []use {
 			how = usesAssign // name.key = value
 		}
 		if how > 0 {
-			uses = append(uses, use{src.location(script, i, "adds to the holder"), how})
+			uses = append(uses, use{src.location(script, i, roleAdds), how})
 		}
 	}
 	slices.SortStableFunc(uses, func(a, b use) int { return cmp.Compare(b.how, a.how) })

@@ -51,7 +51,7 @@ func explainAsyncContext(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *cla
 		c.title = fmt.Sprintf("members are added to %s and never removed", o.Name)
 		c.identity = []string{o.Name}
 		name := strings.TrimPrefix(p.shortName(owner), ".")
-		c.where = compactLocations(append(p.callsInProgram([]string{"add"}, "adds the member", func(src *source, open int) bool {
+		c.where = p.compact(append(p.callsInProgram([]string{"add"}, "adds the member", func(src *source, open int) bool {
 			return open >= 3 && (name == "" || src.Tokens[open-3].Text == name)
 		}), c.where...))
 		c.fix = fmt.Sprintf("Call %s.remove(emitter) when it ends. Domains are deprecated: AsyncLocalStorage carries what belongs to a request.", name)
@@ -147,7 +147,7 @@ func explainStores(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if len(c.where) == 0 {
 		c.where = p.callsInProgram([]string{"run"}, "enters the context", func(src *source, open int) bool { return len(src.argument(open, 1)) > 0 })
 	}
-	c.where = compactLocations(append(c.where, p.setters(holder, label)...))
+	c.where = p.compact(append(c.where, p.setters(holder, label)...))
 	return c
 }
 

@@ -71,7 +71,7 @@ func explainBuffer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		if used := p.literalLength(parts[0]); used > 0 && uint64(used*len(views)) < bytes {
 			c.evidence = append(c.evidence, fmt.Sprintf("the parts are of %d bytes each, %d in all, and keep %d", used, used*len(views), bytes))
 		}
-		c.where = compactLocations(append(c.where, parts...))
+		c.where = p.compact(append(c.where, parts...))
 		c.fix = "Copy the part before it is kept, Buffer.from(part): it then no longer keeps the buffer that it is a part of. And bound how many are kept."
 		return c
 	}
@@ -158,7 +158,7 @@ func (p *Pass) partCalls(adders []Location, sure, other []string) []Location {
 		found = elsewhere
 	}
 	const most = 3
-	found = compactLocations(found)
+	found = p.compact(found)
 	return found[:min(len(found), most)]
 }
 

@@ -135,10 +135,10 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 			calls[i].points += sameText
 		}
 	}
-	best := map[[2]any]*call{} // file and line -> its best call
+	best := map[string]*call{} // line -> its best call
 	var order []*call
 	for _, c := range calls {
-		key := [2]any{c.File, c.Line}
+		key := p.lineKey(c.Location)
 		known := best[key]
 		if known == nil {
 			known = &c

@@ -96,7 +96,7 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		c.where = append(c.where, p.declarations(c.where[0].File, best)...)
 	}
 	c.where = append(c.where, p.addersOf(holder, g.Label, g.Entries)...)
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	c.entries, c.unit = p.countFunctions(g, closures)
 	c.evidence = append(c.evidence,
 		fmt.Sprintf("a chain of %d scopes, each keeping the next through variable %q", links[best], best))
@@ -140,7 +140,7 @@ func explainKept(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	for _, pl := range places {
 		c.where = append(c.where, pl.Location)
 	}
-	c.where = compactLocations(append(c.where, p.addersOf(holder, anyEntry, closures)...))
+	c.where = p.compact(append(c.where, p.addersOf(holder, anyEntry, closures)...))
 	if text := p.captured(closures[len(closures)-1]); text != "" {
 		c.evidence = append(c.evidence, text)
 	}

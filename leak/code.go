@@ -62,7 +62,7 @@ func explainCode(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.survivor = compiled[len(compiled)*3/4]
 	// Constructors and functions of code that was made are no lines of a file.
 	c.where = slices.DeleteFunc(c.where, func(l Location) bool { return p.text(l.File) == nil })
-	c.where = compactLocations(append(c.where, p.callsInProgram(calls, "compiles it", func(src *source, open int) bool {
+	c.where = p.compact(append(c.where, p.callsInProgram(calls, "compiles it", func(src *source, open int) bool {
 		before := ""
 		if open >= 2 {
 			before = src.Tokens[open-2].Text

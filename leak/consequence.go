@@ -39,7 +39,7 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 			case k == i || of[k] != i:
 			case other.end != "" && f.end != "" && other.end != f.end:
 				f.Evidence = append(f.Evidence, "the other ends of them are in this process too")
-			case other.lineless:
+			case other.lineless && !(sameLine(&other, &f) && inStep(&other, &f)):
 				f.Evidence = append(f.Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", other.Title))
 			default:
 				f.Evidence = append(f.Evidence, fmt.Sprintf("it goes hand in hand with this: %s", other.Title))
@@ -65,13 +65,13 @@ func (p *Pass) causeOf(i int, findings []Finding) int {
 		if k < i && sameLine(f, cause) && inStep(f, cause) {
 			return k
 		}
-		if !f.lineless || cause.lineless {
+		if !f.lineless || f.end == endMade && cause.end == endAccepted {
 			continue
 		}
-		if p.sameModule(f.Site.Holder, cause.Site.Holder) {
+		if !cause.lineless && p.sameModule(f.Site.Holder, cause.Site.Holder) {
 			return k
 		}
-		if !cause.resource {
+		if !cause.resource || cause.lineless && f.resource {
 			continue
 		}
 		// Of what the program itself has, only the same object's other listeners.

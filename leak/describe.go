@@ -463,10 +463,10 @@ func (p *Pass) nestedAdders(holder, outer heapsnap.Node, entries []heapsnap.Node
 			owner := src.Tokens[i-2].Text
 			switch {
 			case src.Tokens[i+1].Text == "(" && slices.Contains(methods, t.Text) && (src.Tokens[i-1].Text == "." || src.Tokens[i-1].Text == "?.") && owner != r.name:
-				found = append(found, src.location(script, i, "adds to the holder"))
+				found = append(found, src.location(script, i, roleAdds))
 			case kind == "Object" && t.Text == "=" && src.Tokens[i-1].Text == "]":
 				if open := src.Tokens[i-1].Match; open > 0 && src.Tokens[open-1].Text != r.name {
-					found = append(found, src.location(script, i, "adds to the holder"))
+					found = append(found, src.location(script, i, roleAdds))
 				}
 			}
 		}

@@ -159,7 +159,7 @@ func explainCauses(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	c.entries = p.count(chain)
 	c.evidence = append(c.evidence, fmt.Sprintf("a chain of %d errors", len(chain)))
 	p.explainStack(c, chain[len(chain)/2])
-	c.where = compactLocations(append(p.addersOf(holder, g.Label, g.Entries), p.setters(holder, label)...))
+	c.where = p.compact(append(p.addersOf(holder, g.Label, g.Entries), p.setters(holder, label)...))
 	c.fix = fmt.Sprintf("Let %s refer to what made this error, not to the failure before it; or keep its message only.", label)
 	return c
 }

@@ -52,7 +52,7 @@ func explainGlobal(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		c.evidence = append(c.evidence, fmt.Sprintf("%q is global because it is assigned without const, let or var at line %d", r.name, made.Line))
 	}
 	if made != nil {
-		c.where = compactLocations(append(c.where, *made))
+		c.where = p.compact(append(c.where, *made))
 	}
 	return c
 }
@@ -74,7 +74,7 @@ func explainGlobalNames(p *Pass, g *diff.GrowthSite, global heapsnap.Node) *clai
 		c.title = fmt.Sprintf("the global %s keeps more and more %s", g.Label, p.topClass(g))
 		c.holder.Name = "globalThis." + g.Label
 		c.identity = []string{g.Label}
-		c.where = compactLocations(append(c.where, *made))
+		c.where = p.compact(append(c.where, *made))
 		return c
 	}
 	c := explainCache(p, g, global)
@@ -99,7 +99,7 @@ func explainGlobalNames(p *Pass, g *diff.GrowthSite, global heapsnap.Node) *clai
 			}
 		}
 	}
-	c.where = compactLocations(append(c.where, constructors...))
+	c.where = p.compact(append(c.where, constructors...))
 	c.fix = "Put them into a Map of the module that makes them, and delete each when it is done with; or bound the Map."
 	return c
 }

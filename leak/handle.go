@@ -231,7 +231,7 @@ func (p *Pass) madeBy(c *claim, owners []heapsnap.Node, api []string, role strin
 	for _, pl := range hanging[:min(len(hanging), mostPlaces)] {
 		c.where = append(c.where, pl.Location)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	if len(c.where) > 0 {
 		c.identity = append(c.identity, shortScript(c.where[0].File), c.where[0].Function)
 	}

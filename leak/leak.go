@@ -203,7 +203,7 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	f = Finding{
 		Rule: best.rule.Name, Title: c.title, Site: g, Holder: c.holder, Entries: c.entries, Unit: c.unit, PerCapture: c.perCapture,
 		Sample: c.sample, Evidence: c.evidence, Fix: c.fix,
-		resource: c.specific == resource, lineless: len(c.where) == 0, end: c.end,
+		resource: c.specific == resource, lineless: !slices.ContainsFunc(c.where, func(l Location) bool { return ownScript(l.File) }), end: c.end,
 	}
 	if f.Entries == nil || slices.Contains(f.Entries, 0) && !slices.Contains(g.Count, 0) {
 		// What is counted is made anew while what hangs on it stays, as a timer
@@ -217,9 +217,12 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 		}
 	}
 	f.Path = p.path(c.node, c.survivor)
+	if len(c.where) > 0 && !ownScript(c.where[0].File) { // the program's own line that adds tells more
+		slices.SortStableFunc(c.where, func(a, b Location) int { return cmp.Compare(b2i(ownAdder(b)), b2i(ownAdder(a))) })
+	}
 	if len(c.where) == 0 || !ownScript(c.where[0].File) {
 		own, through := p.callers(g, c.node, c.where)
-		c.where = compactLocations(append(own, c.where...))
+		c.where = p.compact(append(own, c.where...))
 		if len(own) > 0 && through != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("it is reached through the package %s; the first line is the program's own that is nearest to it", through))
 		}
@@ -245,6 +248,9 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	f.Fingerprint = fingerprint(best.rule.Name, c.identity)
 	return f, c.specific
 }
+
+// ownAdder reports whether a line is the program's own, and adds to the holder.
+func ownAdder(l Location) bool { return l.Role == roleAdds && ownScript(l.File) }
 
 // foreign is 1 for a line that a bundler took from a package, and 0 for others.
 func foreign(l Location) int {

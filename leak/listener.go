@@ -82,7 +82,7 @@ func explainListener(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	for _, pl := range p.places(closures, "listener") {
 		c.where = append(c.where, p.registration(pl, sub)...)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	if captured := p.captured(closures[len(closures)-1]); captured != "" {
 		c.evidence = append(c.evidence, captured)
 	}
@@ -162,7 +162,7 @@ func (p *Pass) compositeSignals(g *diff.GrowthSite, holder heapsnap.Node) *claim
 		}
 	}
 	const most = 4
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	c.where = c.where[:min(len(c.where), most)]
 	if len(c.where) == 0 {
 		return nil
@@ -335,15 +335,26 @@ func (p *Pass) registration(pl place, sub subscription) []Location {
 	return []Location{pl.Location}
 }
 
-// compactLocations drops repeated lines.
-func compactLocations(all []Location) []Location {
+// compact drops repeated lines, of what a person wrote: compiled code may have all
+// of a program in one.
+func (p *Pass) compact(all []Location) []Location {
 	var out []Location
+	seen := map[string]bool{}
 	for _, l := range all {
-		if !slices.ContainsFunc(out, func(o Location) bool { return o.File == l.File && o.Line == l.Line }) {
+		if key := p.lineKey(l); !seen[key] {
+			seen[key] = true
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// lineKey is equal for places in one line of what a person wrote.
+func (p *Pass) lineKey(l Location) string {
+	if l.Compiled == "" {
+		p.original(&l)
+	}
+	return fmt.Sprintf("%s:%d", l.File, l.Line)
 }
 
 // captured says which variable of a function's scope keeps most alive.

@@ -229,7 +229,7 @@ func (p *Pass) loads(scripts []string, functions ...string) []Location {
 				slices.SortStableFunc(found, func(a, b Location) int {
 					return cmp.Compare(b2i(clearing[b.Function]), b2i(clearing[a.Function]))
 				})
-				return compactLocations(found)
+				return p.compact(found)
 			}
 		}
 	}

@@ -17,6 +17,9 @@ func (p *Pass) sourceMap(script string) *sourcemap.Map {
 				m = loaded
 			}
 		}
+		if p.maps == nil {
+			p.maps = map[string]*sourcemap.Map{}
+		}
 		p.maps[script] = m
 	}
 	return m
@@ -45,6 +48,9 @@ func (p *Pass) original(l *Location) *jssource.Source {
 			if text, err := p.opts.Source(at.Source); err == nil {
 				src = jssource.Lines(text)
 			}
+		}
+		if p.originals == nil {
+			p.originals = map[string]*jssource.Source{}
 		}
 		p.originals[at.Source] = src
 	}

@@ -48,3 +48,18 @@ func TestTheProgramsLineOfABundleComesFirst(t *testing.T) {
 		t.Errorf("locations = %+v, want the package's too", all)
 	}
 }
+
+// Minified code has a program in one line: what a map leads to different lines is different places.
+func TestLinesOfMinifiedCodeAreToldApart(t *testing.T) {
+	// Columns 0, 10 and 20 of line 1 are lines 1, 2 and 2 of the source.
+	p := passOf(map[string]string{"/app/min.js": strings.Repeat("x", 40) +
+		"\n//# sourceMappingURL=data:application/json," + `{"version":3,"sources":["a.ts"],"names":[],"mappings":"AAAA,UACA,UAAU"}`})
+	at := func(column int) Location { return Location{File: "/app/min.js", Line: 1, Column: column} }
+	if got := p.compact([]Location{at(1), at(11), at(21), at(1)}); len(got) != 2 || got[0].Column != 1 || got[1].Column != 11 {
+		t.Errorf("compact = %+v, want columns 1 and 11", got)
+	}
+	plain := []Location{{File: "/app/a.js", Line: 1, Column: 1}, {File: "/app/a.js", Line: 1, Column: 9}, {File: "/app/a.js", Line: 2}}
+	if got := p.compact(plain); len(got) != 2 {
+		t.Errorf("compact = %+v, want two lines", got)
+	}
+}

@@ -112,7 +112,7 @@ func explainPending(p *Pass, promise heapsnap.Node) *claim {
 		c.where = p.combinators(promise, name)
 		c.fix = "Each race adds reactions to all its promises, and they stay until that promise settles. Do not race against a promise that lives long: listen for an event or on an AbortSignal, and remove the listener when the other side has won."
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	return c
 }
 
@@ -244,7 +244,7 @@ func explainResolvers(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim 
 		function := p.explainCalls(c, calls, "")
 		c.evidence = append([]string{fmt.Sprintf("%d calls of async functions, such as %s, are suspended until then", len(calls), function)}, c.evidence...)
 	}
-	c.where = compactLocations(append(adders, c.where...))
+	c.where = p.compact(append(adders, c.where...))
 	c.entries, c.unit = p.count(promises), "promises"
 	c.survivor = entries[len(entries)*3/4]
 	name := strings.TrimSpace(kind + " " + p.shortName(holder))
@@ -342,7 +342,7 @@ func explainPromiseChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *cla
 		around := p.calls(pl.File, []string{"then", "catch", "finally"}, "waits for the promise before", func(src *source, open int) bool { return src.spans(open, pl.Location) })
 		c.where = append(append(c.where, around...), pl.Location)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	c.identity = append(c.identity, function)
 	c.evidence = append(c.evidence, fmt.Sprintf("%d promises in a row, each settled only when the one before it is", len(promises)))
 	if text := p.settler(first); text != "" {

@@ -152,7 +152,7 @@ func (p *Pass) acceptedBy(c *claim, sockets []heapsnap.Node) {
 	for _, pl := range hanging[:min(len(hanging), most)] {
 		c.where = append(c.where, pl.Location)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	if len(c.where) > 0 {
 		c.identity = append(c.identity, shortScript(c.where[0].File), c.where[0].Function)
 	}

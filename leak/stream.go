@@ -103,7 +103,7 @@ func explainPiped(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		c.where = append(c.where, pl.Location)
 	}
 	const most = 5
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	c.where = c.where[:min(len(c.where), most)]
 	c.evidence = append(c.evidence, p.streamStates(sources)...)
 	c.fix = "end() or destroy() the stream that is piped when its owner ends, which takes the listeners off again; or call unpipe(). pipeline() does so after an error, too."
@@ -183,7 +183,7 @@ func explainKeptStreams(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *clai
 		}
 	}
 	const most = 5
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	c.where = c.where[:min(len(c.where), most)]
 	c.evidence = append(c.evidence, p.streamStates(streams)...)
 	c.fix = "Call end(), close() or destroy() on each stream when its owner ends, and take it out there: what it has outside the heap (a file, zlib's state) goes only then."

@@ -80,7 +80,7 @@ func explainParts(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		survivor: parts[len(parts)*3/4],
 	}
 	c.where = p.addersOf(holder, g.Label, g.Entries)
-	c.where = compactLocations(append(c.where, p.partCalls(c.where, nil,
+	c.where = p.compact(append(c.where, p.partCalls(c.where, nil,
 		[]string{"slice", "substring", "substr", "split", "match", "matchAll", "exec"})...))
 	if len(c.where) == 0 {
 		c.where = p.knownBy(holder)

@@ -248,7 +248,7 @@ func (p *Pass) awaits(function Location, name string) []Location {
 	if len(named) > 0 {
 		return named
 	}
-	if all = compactLocations(all); len(all) == 1 {
+	if all = p.compact(all); len(all) == 1 {
 		return all
 	}
 	return nil

@@ -86,7 +86,7 @@ func explainTimer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		}
 		c.where = append(c.where, p.startOf(pl, start)...)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	if len(closures) > 0 {
 		if text := p.captured(closures[len(closures)-1]); text != "" {
 			c.evidence = append(c.evidence, text)

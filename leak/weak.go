@@ -146,7 +146,7 @@ func explainRegistry(p *Pass, g *diff.GrowthSite, registry heapsnap.Node) *claim
 	for _, pl := range p.places(p.closures(held), "function that is kept") {
 		c.where = append(c.where, pl.Location)
 	}
-	c.where = compactLocations(c.where)
+	c.where = p.compact(c.where)
 	return c
 }
 
@@ -171,7 +171,7 @@ func explainWeakValue(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim 
 	c.title = fmt.Sprintf("%s only grows, as its key lives on", c.holder.Name)
 	c.identity = []string{c.holder.Name}
 	if found := p.nestedAdders(holder, table, nil); len(found) > 0 {
-		c.where = compactLocations(append(found, c.where...))
+		c.where = p.compact(append(found, c.where...))
 	}
 	c.fix = fmt.Sprintf("A WeakMap lets a value go with its key, and %s lives as long as the process: bound what is kept for it, or take out what is done with.", keyName)
 	return c
