@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary clean
+.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary calibrate clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -45,6 +45,12 @@ realworld: nodes
 # docs/rules.md, from the rules in leak/.
 docs:
 	go test -count=1 ./docs -run TestRulesAreCurrent -update
+
+# What a capture costs the target, by Node line and shape of its heap, against what heapsnap predicts, as a table.
+# Chosen ones: make calibrate HEAPSNAP_NODES=24 HEAPSNAP_SHAPES=maps
+calibrate: nodes
+	@rm -f .cache/calibrate.txt
+	@go test -tags calibrate -count=1 -timeout 1h -run TestCalibrate ./cdp; status=$$?; cat .cache/calibrate.txt && exit $$status
 
 # Node's own names, which redaction leaves as they are.
 vocabulary: nodes

@@ -138,7 +138,7 @@ func (c *captureRun) note(params jsonv2.Value) {
 
 // finish is the result of the capture; err is why it ended early, if it did.
 func (c *captureRun) finish(err error) (CaptureInfo, error) {
-	bytes, nodes, complete, werr := c.sink.result()
+	bytes, nodes, lacks, werr := c.sink.result()
 	info := CaptureInfo{
 		Bytes:    bytes,
 		Nodes:    nodes,
@@ -150,8 +150,8 @@ func (c *captureRun) finish(err error) (CaptureInfo, error) {
 		return info, fmt.Errorf("capture: write after %d bytes: %w", bytes, werr)
 	case err != nil:
 		return info, fmt.Errorf("capture: stopped after %d bytes: %w", bytes, err)
-	case !complete:
-		return info, fmt.Errorf("capture: the target sent an incomplete snapshot of %d bytes", bytes)
+	case lacks != nil:
+		return info, fmt.Errorf("capture: the target sent an incomplete snapshot of %d bytes: %w", bytes, lacks)
 	}
 	c.session.mu.Lock()
 	c.session.lastNodes = info.Nodes

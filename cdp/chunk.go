@@ -2,6 +2,7 @@ package cdp
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"regexp"
 	"strconv"
@@ -157,13 +158,14 @@ type sink struct {
 	bytes   uint64
 	last    byte   // the last byte that is not white space
 	head    []byte // the first bytes, with the counts
+	census  *census
 }
 
 // headBytes is more than V8 writes before the node_count of a snapshot: its
 // meta has 1.2 kB.
 const headBytes = 16 << 10
 
-func newSink(w io.Writer) *sink { return &sink{w: w, failed: make(chan struct{})} }
+func newSink(w io.Writer) *sink { return &sink{w: w, failed: make(chan struct{}), census: newCensus()} }
 
 func (k *sink) write(p []byte) {
 	k.mu.Lock()
@@ -180,6 +182,7 @@ func (k *sink) write(p []byte) {
 	if n := headBytes - len(k.head); n > 0 {
 		k.head = append(k.head, p[:min(n, len(p))]...)
 	}
+	k.census.add(p)
 	if t := bytes.TrimRight(p, " \n\r\t"); len(t) > 0 {
 		k.last = t[len(t)-1]
 	}
@@ -204,12 +207,18 @@ func (k *sink) whileOpen(f func(bytes uint64)) {
 
 var nodeCount = regexp.MustCompile(`"node_count":(\d+)`)
 
-// result is how it ended; nodes is 0 if that was not read.
-func (k *sink) result() (size uint64, nodes int, complete bool, err error) {
+// result is how it ended; nodes is 0 if that was not read, and lacks says what an
+// incomplete snapshot lacks.
+func (k *sink) result() (size uint64, nodes int, lacks, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if m := nodeCount.FindSubmatch(k.head); m != nil {
 		nodes, _ = strconv.Atoi(string(m[1]))
 	}
-	return k.bytes, nodes, k.last == '}', k.err
+	if k.last != '}' {
+		lacks = errors.New("its end is missing")
+	} else {
+		lacks = k.census.check(k.head)
+	}
+	return k.bytes, nodes, lacks, k.err
 }

@@ -31,6 +31,9 @@ type Headroom struct {
 	// Pause is how long the target's thread will about stand still. It is a
 	// guess from two slow cores, within a factor of three elsewhere.
 	Pause time.Duration
+	// Slow says why it may take far longer on this version of Node, "" if nothing
+	// is known.
+	Slow string
 }
 
 // Err is nil if the capture fits or nothing is known of the limits, else an
@@ -66,6 +69,9 @@ const (
 	bytesPerObject = 40 // of heapUsed; 42 in that program
 	filePerNode    = 84
 	nodesPerSecond = 200_000
+	// slowFrom is the number of objects from which on the time that Node 18 needs
+	// for ever new texts (200,000 took 18 to 48 s, 2 to 6 on later ones) is felt.
+	slowFrom = 400_000
 	// repeatCost is what a second capture of the same heap was seen to add.
 	repeatCost = 30 << 20
 )
@@ -110,13 +116,16 @@ func (s *Session) Headroom(ctx context.Context, o HeadroomOptions) (Headroom, er
 // estimate is what a capture needs when this session has already captured that
 // many nodes.
 func estimate(m Memory, before int) Headroom {
-	nodes := m.HeapUsed / bytesPerObject
+	nodes := (m.HeapUsed - min(m.LargeObjects, m.HeapUsed)) / bytesPerObject
 	perNode := rssPerNode(majorOf(m.NodeVersion))
 	h := Headroom{
 		Nodes: int(nodes),
 		Need:  nodes * perNode,
 		File:  nodes * filePerNode,
 		Pause: time.Duration(float64(nodes) / nodesPerSecond * float64(time.Second)),
+	}
+	if majorOf(m.NodeVersion) == 18 && nodes > slowFrom {
+		h.Slow = "Node 18 takes up to ten times as long for a heap of many texts"
 	}
 	if before > 0 {
 		grown := uint64(max(0, int(nodes)-before))

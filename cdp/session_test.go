@@ -255,7 +255,7 @@ func TestAbandonedCaptureLeavesTheSessionUsable(t *testing.T) {
 					return []string{c.ok()}
 				}
 				if captures++; captures == 2 {
-					return []string{chunkEvent(`{"second":1}`), c.ok()}
+					return []string{chunkEvent(`{"snapshot":{},"second":1}`), c.ok()}
 				}
 				for _, m := range []string{chunkEvent(`{"first":`), chunkEvent(`1,`)} {
 					if err := c.conn.WriteMessage(1, []byte(m)); err != nil {
@@ -288,7 +288,7 @@ func TestAbandonedCaptureLeavesTheSessionUsable(t *testing.T) {
 			returned.Store(true)
 			close(finish)
 			var out bytes.Buffer
-			if _, err := s.Capture(ctx, &out, CaptureOptions{}); err != nil || out.String() != `{"second":1}` {
+			if _, err := s.Capture(ctx, &out, CaptureOptions{}); err != nil || out.String() != `{"snapshot":{},"second":1}` {
 				t.Errorf("second Capture = %q, %v", out.String(), err)
 			}
 		})
@@ -341,7 +341,7 @@ func TestWorkerCapture(t *testing.T) {
 			if inner.Method == "X.die" {
 				return []string{c.ok(), `{"method":"NodeWorker.detachedFromWorker","params":{"sessionId":"7"}}`}
 			}
-			return []string{c.ok(), inWorker(chunkEvent(`{"strings":["\u00e9"]`)), inWorker(chunkEvent("}\n")), inWorker(inner.ok())}
+			return []string{c.ok(), inWorker(chunkEvent(`{"snapshot":{},"strings":["\u00e9"]`)), inWorker(chunkEvent("}\n")), inWorker(inner.ok())}
 		}
 		return []string{c.ok()}
 	})
@@ -355,7 +355,7 @@ func TestWorkerCapture(t *testing.T) {
 		t.Errorf("Worker = %+v, want %+v", got, want)
 	}
 	var out bytes.Buffer
-	if _, err := ws[0].Capture(ctx, &out, CaptureOptions{}); err != nil || out.String() != `{"strings":["\u00e9"]`+"}\n" {
+	if _, err := ws[0].Capture(ctx, &out, CaptureOptions{}); err != nil || out.String() != `{"snapshot":{},"strings":["\u00e9"]`+"}\n" {
 		t.Errorf("Capture = %q, %v", out.String(), err)
 	}
 	if err := ws[0].Call(ctx, "X.die", nil, nil); !errors.Is(err, ErrClosed) {

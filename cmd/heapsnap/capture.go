@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ type captureCommand struct {
 	file     string
 	options  cdp.CaptureOptions
 	force    bool
+	probe    probeBudget
 	noSettle bool
 	redact   bool
 	redactor redactFlags
@@ -39,18 +42,24 @@ script's name; without it, and without a flag that names the process, the only
 process with an open inspector is taken.
 
 The program stands still while V8 walks its heap. A capture that would exceed
-the memory limit of the target is refused.`,
+the memory limit of the target is refused, with the numbers; so is one that
+would take longer than --probe allows. With --worker all, the main thread and
+each worker are captured, one after the other.
+
+The file gets its name when it is complete, and is readable by you only.`,
 		Example: `  heapsnap capture --pid 4242 -o heap.heapsnapshot.zst
   heapsnap capture --pid 4242 --redact -o to-share.heapsnapshot.zst
+  heapsnap capture --pid 4242 --probe 10s*3 -o "$PRESIGNED_URL"
   heapsnap capture --port 9229 -o - | gzip > heap.heapsnapshot.gz`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
 	c.target.flags(cmd)
-	cmd.Flags().StringVarP(&c.file, "output", "o", "", "`FILE` to write, compressed if it ends in .gz or .zst; - is stdout")
+	cmd.Flags().StringVarP(&c.file, "output", "o", "", "`FILE` to write, compressed if it ends in .gz or .zst; - is stdout; or a URL that a PUT was signed for")
 	cmd.Flags().BoolVar(&c.options.Numeric, "numeric", false, "with the values of numbers")
 	cmd.Flags().BoolVar(&c.options.Internals, "internals", false, "with V8's own objects under their names")
-	cmd.Flags().BoolVar(&c.force, "force", false, "capture even if the target's memory limit is likely exceeded")
+	cmd.Flags().BoolVar(&c.force, "force", false, "capture even if the target's memory limit, its probe's patience or the disk is likely exceeded")
+	cmd.Flags().Var(&c.probe, "probe", "what a liveness probe forgives, as periodSeconds*failureThreshold (10s*3): no capture that takes longer")
 	cmd.Flags().BoolVar(&c.noSettle, "no-settle", false, "do not wait for a quiet moment first, for a program that is stuck")
 	cmd.Flags().BoolVar(&c.redact, "redact", false, "replace the program's texts on their way, before anything is written; see heapsnap redact --help")
 	c.redactor.flags(cmd.Flags(), "redact-")
@@ -61,6 +70,10 @@ func (c *captureCommand) run(ctx context.Context, args []string) error {
 	if c.file == "" {
 		return usagef("capture: where to? -o FILE, such as -o heap.heapsnapshot.zst, or -o - for stdout")
 	}
+	all := c.target.worker == everyWorker
+	if all && (c.file == "-" || isUpload(c.file)) {
+		return usagef("--worker all writes a file for each thread: -o FILE, such as -o heap.heapsnapshot.zst")
+	}
 	var r *redact.Redactor
 	if c.redact {
 		var err error
@@ -68,57 +81,153 @@ func (c *captureCommand) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	var file *finalFile
-	out := c.app.out
-	if c.file == "-" {
-		if c.app.width > 0 {
-			return usageError{fmt.Errorf("capture -o -: %w", errNotTerminal)}
-		}
-	} else {
-		var err error
-		// Only the owner: a heap holds passwords. Node's own snapshots are so, too.
-		if file, err = createFinal(c.file, 0o600); err != nil {
-			return usagef("-o %s: %w", c.file, err)
-		}
-		defer file.abandon()
-		out = file
+	to, err := c.app.createDestination(c.file)
+	if err != nil {
+		return err
 	}
-
+	defer func() { to.abandon() }()
+	if all {
+		c.target.worker = ""
+	}
 	conn, err := c.target.connect(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer conn.close()
-	meta, err := c.capture(ctx, conn.session, out, r)
+	if err := c.one(ctx, conn.session, to, r); err != nil || !all {
+		return err
+	}
+	workers, err := conn.main.Workers(ctx)
+	if err != nil {
+		return trouble(err)
+	}
+	for _, s := range workers {
+		if to, err = c.app.createDestination(workerPath(c.file, s.Worker().ThreadID)); err != nil {
+			return err
+		}
+		if err := c.one(ctx, s, to, r); err != nil {
+			to.abandon()
+			return fmt.Errorf("worker %d: %w", s.Worker().ThreadID, err)
+		}
+	}
+	return nil
+}
+
+// everyWorker stands for the main thread and all its workers.
+const everyWorker = "all"
+
+// workerPath is the file for a worker's snapshot beside the main thread's:
+// heap.worker-3.heapsnapshot.zst.
+func workerPath(path string, thread int) string {
+	dir, name := filepath.Split(path)
+	stem, rest, dot := strings.Cut(name, ".")
+	if dot {
+		rest = "." + rest
+	}
+	return fmt.Sprintf("%s%s.worker-%d%s", dir, stem, thread, rest)
+}
+
+// one captures one thread.
+func (c *captureCommand) one(ctx context.Context, s *cdp.Session, to *destination, r *redact.Redactor) error {
+	meta, err := c.capture(ctx, s, to, r)
 	if err != nil {
 		// What came before the target was lost may still answer a question.
-		if file != nil && meta.Bytes > 0 && errors.Is(err, cdp.ErrClosed) {
-			file.done = true
-			_ = file.Close()
-			return trouble(fmt.Errorf("%w; %s has what arrived", err, file.partial))
+		if to.file != nil && meta.Bytes > 0 && errors.Is(err, cdp.ErrClosed) {
+			to.file.done = true
+			_ = to.file.Close()
+			return trouble(fmt.Errorf("%w; %s has what arrived", err, to.file.partial))
+		}
+		if errors.As(err, new(*fs.PathError)) { // the output's, not the target's
+			return err
 		}
 		return trouble(err)
 	}
-	if file == nil {
-		return nil
-	}
-	if err := file.complete(); err != nil {
+	if err := to.complete(ctx); err != nil {
 		return err
 	}
-	if file.partial != "" {
-		if err := meta.Write(c.file); err != nil {
+	if to.file != nil && to.file.partial != "" {
+		if err := meta.Write(to.path); err != nil {
 			return err
 		}
 	}
-	c.app.note("%s: %s, %s objects, the program stood still for %s", c.file,
-		report.FormatBytes(meta.Bytes), report.FormatCount(meta.Nodes), meta.Duration.Round(10*time.Millisecond))
+	if to.path != "-" {
+		c.app.note("%s: %s, %s objects, the program stood still for %s", to.place(),
+			report.FormatBytes(meta.Bytes), report.FormatCount(meta.Nodes), meta.Duration.Round(10*time.Millisecond))
+	}
 	return nil
+}
+
+// A destination is where a snapshot goes: a file, stdout or an object store.
+type destination struct {
+	io.Writer
+	path   string
+	file   *finalFile
+	upload *upload
+}
+
+func (a *app) createDestination(path string) (*destination, error) {
+	switch {
+	case path == "-":
+		if a.width > 0 {
+			return nil, usageError{fmt.Errorf("capture -o -: %w", errNotTerminal)}
+		}
+		return &destination{Writer: a.out, path: path}, nil
+	case isUpload(path):
+		up, err := newUpload(path)
+		if err != nil {
+			return nil, usagef("-o: %w", err)
+		}
+		return &destination{Writer: up, path: path, upload: up}, nil
+	}
+	// Only the owner: a heap holds passwords. Node's own snapshots are so, too.
+	file, err := createFinal(path, 0o600)
+	if err != nil {
+		return nil, usagef("-o %s: %w", path, err)
+	}
+	return &destination{Writer: file, path: path, file: file}, nil
+}
+
+// name is what tells how the snapshot is compressed.
+func (d *destination) name() string {
+	if d.upload != nil {
+		return d.upload.name()
+	}
+	return d.path
+}
+
+// place is the destination for messages.
+func (d *destination) place() string {
+	if d.upload != nil {
+		return d.upload.place()
+	}
+	return d.path
+}
+
+func (d *destination) complete(ctx context.Context) error {
+	switch {
+	case d.upload != nil:
+		defer d.upload.close()
+		return d.upload.send(ctx)
+	case d.file != nil:
+		return d.file.complete()
+	}
+	return nil
+}
+
+// abandon lets go of what is not complete.
+func (d *destination) abandon() {
+	switch {
+	case d.upload != nil:
+		d.upload.close()
+	case d.file != nil:
+		d.file.abandon()
+	}
 }
 
 // capture writes the snapshot to w and returns what is known about it. With r,
 // neither has the program's texts.
-func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Writer, r *redact.Redactor) (cdp.Meta, error) {
-	if err := c.app.headroom(ctx, s, c.force); err != nil {
+func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, to *destination, r *redact.Redactor) (cdp.Meta, error) {
+	if err := c.preflight(ctx, s, to); err != nil {
 		return cdp.Meta{}, err
 	}
 	line := c.app.progress()
@@ -153,7 +262,7 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Write
 			line.show("walking the heap: %d %% of %s objects", 100*p.Done/p.Total, report.FormatCount(p.Total))
 		}
 	}
-	compressed, err := compressor(w, c.file)
+	compressed, err := compressor(to, to.name())
 	if err != nil {
 		return meta, err
 	}
@@ -190,6 +299,59 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, w io.Write
 		meta = redactMeta(r, meta)
 	}
 	return meta, nil
+}
+
+// preflight refuses a capture that would do harm, and says what it will cost
+// where that matters.
+func (c *captureCommand) preflight(ctx context.Context, s *cdp.Session, to *destination) error {
+	h, err := s.Headroom(ctx, cdp.HeadroomOptions{})
+	if err != nil {
+		return err
+	}
+	refuse := func(err error) error {
+		if err != nil && c.force {
+			c.app.note("warning: %v", err)
+			return nil
+		}
+		return err
+	}
+	if err := refuse(h.Err()); err != nil {
+		return err
+	}
+	if budget := c.probe.total(); budget > 0 && h.Pause > budget {
+		err := fmt.Errorf("the program would stand still for too long: %s objects take about %s, and the probe (%s) restarts it before: take it out of service first, capture at a lower heap, or force it",
+			report.FormatCount(h.Nodes), h.Pause.Round(100*time.Millisecond), c.probe.String())
+		if err := refuse(err); err != nil {
+			return err
+		}
+	}
+	if to.file != nil && to.file.partial != "" {
+		// Compressed, a tenth is left.
+		need := h.File
+		if name := to.name(); strings.HasSuffix(name, ".gz") || strings.HasSuffix(name, ".zst") {
+			need /= 4
+		}
+		if free, ok := diskFree(filepath.Dir(to.path)); ok && free < need {
+			err := &fs.PathError{Op: "write", Path: to.path, Err: fmt.Errorf("the disk has %s left, the snapshot needs about %s: compress it (.zst), choose another place, or force it",
+				report.FormatBytes(free), report.FormatBytes(need))}
+			if err := refuse(err); err != nil {
+				return err
+			}
+		}
+	}
+	// Below that nobody notices.
+	const worthSaying = 2 * time.Second
+	if h.Pause >= worthSaying {
+		left := ""
+		if h.Limit != "" {
+			left = fmt.Sprintf(" of %s that %s has left", report.FormatBytes(h.Have), h.Limit)
+		}
+		c.app.note("the program will stand still for about %s and its RSS will grow by about %s%s", h.Pause.Round(time.Second), report.FormatBytes(h.Need), left)
+		if h.Slow != "" {
+			c.app.note("warning: %s", h.Slow)
+		}
+	}
+	return nil
 }
 
 // compressor compresses what is written to it as the file's name says. Closing

@@ -7,12 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"heapsnap/cdp"
-	"heapsnap/report"
 )
 
 // targetFlags are how a person names a process: by one of the flags, or by a
@@ -212,26 +210,4 @@ func findWorker(ctx context.Context, main *cdp.Session, name string) (*cdp.Sessi
 		return nil, trouble(fmt.Errorf("--worker %s: the process has no worker threads", name))
 	}
 	return nil, trouble(fmt.Errorf("--worker %s: the process has no such worker: it has %s", name, strings.Join(names, ", ")))
-}
-
-// headroom refuses a capture that the target would not survive, and says what
-// it will cost where that matters.
-func (a *app) headroom(ctx context.Context, s *cdp.Session, force bool) error {
-	h, err := s.Headroom(ctx, cdp.HeadroomOptions{})
-	if err != nil {
-		return trouble(err)
-	}
-	if err := h.Err(); err != nil {
-		if !force {
-			return trouble(err)
-		}
-		a.note("warning: %v", err)
-	}
-	// Below that nobody notices.
-	const worthSaying = 2 * time.Second
-	if h.Pause >= worthSaying {
-		a.note("the program will stand still for about %s and its RSS will grow by about %s",
-			h.Pause.Round(time.Second), report.FormatBytes(h.Need))
-	}
-	return nil
 }
