@@ -166,9 +166,6 @@ func Compare(ctx context.Context, earlier []*heapsnap.Identities, last *heapsnap
 	if err := c.populations(ctx, opts); err != nil {
 		return nil, err
 	}
-	if err := c.findSwelling(ctx, opts); err != nil {
-		return nil, err
-	}
 	if err := c.findGrowingTexts(ctx, opts); err != nil {
 		return nil, err
 	}

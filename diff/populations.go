@@ -12,35 +12,50 @@ import (
 // however long the list is.
 const minEntries = 8
 
-// populations looks up, for sites that could be a leak or a cache still within
-// its bound, how full their holders were in every capture.
+// populations looks up how full holders were in every capture: those of sites
+// that could be a leak or a cache still within its bound, and those of new
+// storage. Every earlier file is read once more for all of them.
 func (c *comparison) populations(ctx context.Context, opts Options) error {
 	if opts.Populations == nil || c.rounds < 2 {
 		return nil
 	}
-	var ids []heapsnap.ObjectID
 	var sites []*GrowthSite
+	var holders []heapsnap.Node
 	for _, g := range c.sites {
 		if len(g.Entries) >= minEntries && 2*c.s.Population(g.Holder) >= len(g.Entries) && goesOn(g.Count) {
-			ids = append(ids, g.holderID)
 			sites = append(sites, g)
+			holders = append(holders, g.Holder)
 		}
 	}
-	if len(ids) == 0 {
+	renewed := c.newStorage()
+	holders = append(holders, renewed...)
+	if len(holders) == 0 {
 		return nil
 	}
-	for i := range c.rounds {
+	ids := make([]heapsnap.ObjectID, len(holders))
+	for i, h := range holders {
+		ids[i] = c.s.ID(h)
+	}
+	var fillings []map[heapsnap.ObjectID]heapsnap.Filling
+	for i := range c.rounds + 1 {
+		if i == c.rounds { // its references are at hand; its storage's sizes went to the owners
+			if ids = ids[len(sites):]; len(ids) == 0 {
+				break
+			}
+		}
 		found, err := opts.Populations(ctx, i, ids)
 		if err != nil {
 			return fmt.Errorf("capture %d: %w", i+1, err)
 		}
-		for _, g := range sites {
-			g.Population = append(g.Population, found[g.holderID].References)
-		}
+		fillings = append(fillings, found)
 	}
 	for _, g := range sites {
+		for _, found := range fillings[:c.rounds] {
+			g.Population = append(g.Population, found[g.holderID].References)
+		}
 		g.Population = append(g.Population, c.s.Population(g.Holder))
 	}
+	c.findSwelling(renewed, fillings)
 	return nil
 }
 

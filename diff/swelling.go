@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,12 +25,9 @@ const (
 	oneStep = 256 << 10
 )
 
-// findSwelling adds sites for old objects whose storage is new, and larger
-// from capture to capture.
-func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
-	if opts.Populations == nil || c.rounds < 2 {
-		return nil
-	}
+// newStorage returns the old objects whose storage is new, those with most of it
+// first.
+func (c *comparison) newStorage() []heapsnap.Node {
 	known := map[heapsnap.Node]bool{}
 	for _, g := range c.sites {
 		if len(g.Entries) >= minEntries {
@@ -56,34 +52,25 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 		}
 		holders = append(holders, holder)
 	}
-	if len(holders) == 0 {
-		return nil
-	}
 	slices.SortStableFunc(holders, func(a, b heapsnap.Node) int { return cmp.Compare(c.s.SelfSize(b), c.s.SelfSize(a)) })
-	holders = holders[:min(len(holders), maxSwelling)]
-	var ids []heapsnap.ObjectID
+	return holders[:min(len(holders), maxSwelling)]
+}
+
+// findSwelling adds sites for those of holders whose storage is larger from
+// capture to capture, as fillings say of every one.
+func (c *comparison) findSwelling(holders []heapsnap.Node, fillings []map[heapsnap.ObjectID]heapsnap.Filling) {
 	for _, h := range holders {
-		ids = append(ids, c.s.ID(h))
-	}
-	var fillings []map[heapsnap.ObjectID]heapsnap.Filling
-	for i := range c.rounds + 1 {
-		found, err := opts.Populations(ctx, i, ids)
-		if err != nil {
-			return fmt.Errorf("capture %d: %w", i+1, err)
-		}
-		fillings = append(fillings, found)
-	}
-	for i, h := range holders {
+		id := c.s.ID(h)
 		g := &GrowthSite{
-			Holder: h, Holders: []heapsnap.Node{h}, Label: AnyEntry, Swelling: true, holderID: ids[i],
+			Holder: h, Holders: []heapsnap.Node{h}, Label: AnyEntry, Swelling: true, holderID: id,
 			Count: make([]int, c.rounds), Bytes: make([]uint64, c.rounds), Entry: make([]int, c.rounds),
 		}
-		first, last := fillings[0][ids[i]], fillings[c.rounds][ids[i]]
+		first, last := fillings[0][id], fillings[c.rounds][id]
 		if float64(last.Storage) < swollen*float64(first.Storage) || last.Storage < first.Storage+minSwelling {
 			continue
 		}
 		for k := range c.rounds {
-			before, after := fillings[k][ids[i]], fillings[k+1][ids[i]]
+			before, after := fillings[k][id], fillings[k+1][id]
 			g.Population = append(g.Population, before.References)
 			g.Count[k] = max(0, after.References-before.References)
 			if after.Storage > before.Storage {
@@ -93,7 +80,6 @@ func (c *comparison) findSwelling(ctx context.Context, opts Options) error {
 		g.Population = append(g.Population, last.References)
 		c.sites = append(c.sites, g)
 	}
-	return nil
 }
 
 // judgeSwelling decides by the references gained, round by round, and where

@@ -1,6 +1,9 @@
 package heapsnap
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Distances at and above SystemDistance are of nodes that only V8's own roots
 // reach; Unreachable is the distance of a node that nothing reaches. DevTools
@@ -17,16 +20,38 @@ func (s *Snapshot) Distance(n Node) int {
 	return int(s.distance[n])
 }
 
+// NearRoot reports whether the distance of n is 2 at most, as it is of the global
+// object. It looks no further than that.
+func (s *Snapshot) NearRoot(n Node) bool {
+	const near = 2
+	s.nearOnce.Do(func() {
+		s.near = map[Node]bool{}
+		s.walkDistances(near, func(n Node, distance int32) { s.near[n] = distance <= near })
+	})
+	return s.near[n]
+}
+
 func (s *Snapshot) computeDistances() {
 	if s.load(groupDistances) {
 		return
 	}
-	n := s.NodeCount()
-	d := make([]int32, n)
+	d := make([]int32, s.NodeCount())
 	for i := range d {
 		d[i] = Unreachable
 	}
-	queue := make([]Node, 0, n)
+	s.walkDistances(math.MaxInt32, func(n Node, distance int32) { d[n] = distance })
+	s.distance = d
+}
+
+// walkDistances calls found with the distance of every node that has one, but
+// not with all of those whose distance is greater than limit. The root may come
+// twice: the second is its distance.
+func (s *Snapshot) walkDistances(limit int32, found func(n Node, distance int32)) {
+	n := s.NodeCount()
+	var queue []Node
+	if limit == math.MaxInt32 {
+		queue = make([]Node, 0, n)
+	}
 	seen := newBitset(n) // what is in the queue or was
 	// Which WeakMap entries had one of their two edges seen: the first is
 	// passed over, so that a value is as far as the farther of key and table.
@@ -47,7 +72,10 @@ func (s *Snapshot) computeDistances() {
 				}
 			}
 			from := queue[head]
-			d[from] = distance
+			found(from, distance)
+			if distance >= limit {
+				continue
+			}
 			filtered := s.filteredForDistance(from)
 			for e := Edge(s.firstEdge[from]); e < Edge(s.firstEdge[from+1]); e++ {
 				to := s.edgeTo[e]
@@ -80,7 +108,6 @@ func (s *Snapshot) computeDistances() {
 	} else {
 		walk(-1)
 	}
-	s.distance = d
 }
 
 // filteredForDistance reports whether some references of from may not count

@@ -59,11 +59,14 @@ func TestDistance(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := graph(t, test.text)
+			s, near := graph(t, test.text), graph(t, test.text)
 			for i := range s.NodeCount() {
 				n := Node(i)
 				if got, want := s.Distance(n), test.want[s.ID(n)]; got != want {
 					t.Errorf("Distance(@%d) = %d, want %d", s.ID(n), got, want)
+				}
+				if got, want := near.NearRoot(n), test.want[s.ID(n)] >= 0 && test.want[s.ID(n)] <= 2; got != want {
+					t.Errorf("NearRoot(@%d) = %v, want %v", s.ID(n), got, want)
 				}
 			}
 		})

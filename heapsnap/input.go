@@ -192,6 +192,25 @@ func (in *input) skip(section string) error {
 	}
 }
 
+// skipNumbers consumes an array of numbers without looking at them.
+func (in *input) skipNumbers(section string) error {
+	if err := in.expect(section, '['); err != nil {
+		return err
+	}
+	for {
+		if end := bytes.IndexByte(in.buf[in.pos:], ']'); end >= 0 {
+			in.pos += end + 1
+			return nil
+		}
+		in.pos = len(in.buf)
+		if err := in.more(); err == io.EOF {
+			return truncated(section, in.offset(), "further numbers and ]")
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
 // valueScanner finds the end of a JSON value without recursion: V8's
 // trace_tree nests as deep as the program's stack.
 type valueScanner struct {

@@ -127,7 +127,10 @@ func (p *parser) sections() error {
 		case "snapshot":
 			err = p.header()
 		case "nodes":
-			if err = p.nodes(); err == nil && p.idsOnly {
+			if p.population != nil && p.population.nodes != nil {
+				p.s = p.population.nodes
+				err = in.skipNumbers(key)
+			} else if err = p.nodes(); err == nil && p.idsOnly {
 				return nil
 			}
 		case "edges":

@@ -83,6 +83,15 @@ func TestPaths(t *testing.T) {
 					t.Errorf("Before(@%d) = %v, %v, want the last of %v", id, before, ok, steps)
 				}
 			}
+			// Ways are found as they are asked for: which they are does not depend on
+			// what was asked before.
+			all := s.Paths(test.cost)
+			all.reach(NoNode)
+			for i := range s.NodeCount() {
+				if got, want := way(s, s.Paths(test.cost).To(Node(i))), way(s, all.To(Node(i))); got != want {
+					t.Errorf("To(@%d) = %s, after all others %s", s.ID(Node(i)), got, want)
+				}
+			}
 			if steps := paths.To(s.Root()); len(steps) != 0 {
 				t.Errorf("To(root) = %v", steps)
 			}

@@ -94,7 +94,7 @@ func OpenPopulations(ctx context.Context, path string, ids, holes []ObjectID, op
 	}
 	if len(holes) > 0 && len(p.storages) > 0 {
 		again := newPopulationParser(holes)
-		again.storages = p.storages
+		again.storages, again.nodes = p.storages, p.s
 		if err := again.open(ctx, path, opts); err != nil {
 			return nil, err
 		}
@@ -118,6 +118,7 @@ type populationParser struct {
 	storages map[uint32][]*contained // table or array -> what it is counted in
 	holes    map[Node]bool           // wanted nodes, where storages are given
 	texts    map[Node][]Node         // not nil to ask for text instead, see OpenTexts
+	nodes    *Snapshot               // the file's nodes, where they were read before
 }
 
 func newPopulationParser(ids []ObjectID) *populationParser {

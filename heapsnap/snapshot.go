@@ -68,6 +68,8 @@ type Snapshot struct {
 
 	distanceOnce sync.Once
 	distance     []int32
+	nearOnce     sync.Once
+	near         map[Node]bool // see NearRoot
 
 	classOnce sync.Once
 	class     []uint32 // node -> string or extra string

@@ -247,7 +247,7 @@ func (p *Pass) wayUp(holder heapsnap.Node) []variable {
 					}
 				}
 			case s.EdgeType(e) == heapsnap.PropertyEdge:
-				if strings.HasPrefix(s.RawName(from), "global") && s.Distance(from) <= 2 {
+				if strings.HasPrefix(s.RawName(from), "global") && s.NearRoot(from) {
 					if s.Type(n) != heapsnap.Closure || userScript(s.Script(n)) { // Node's own say nothing: setTimeout, fetch
 						note(head, s.EdgeName(e), "", false, nil)
 					}

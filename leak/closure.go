@@ -151,8 +151,8 @@ func explainKept(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 // deepest returns a survivor far down: one of the first cohort that retains
 // nearly nothing and has the longest row of dominators among a sample.
 func (p *Pass) deepest(g *diff.GrowthSite) heapsnap.Node {
-	depth := map[heapsnap.Node]int{}
-	best, bestDepth := heapsnap.NoNode, 0
+	depth := make([]int32, p.s.NodeCount()) // node -> how many of its dominators are of the site
+	best, bestDepth := heapsnap.NoNode, int32(0)
 	for _, n := range p.s.DominatorOrder() {
 		if p.d.Cohort(n) == 0 || p.d.SiteOf(n) != g {
 			continue

@@ -58,7 +58,7 @@ func (p *Pass) referenceBy(st heapsnap.Step) (reference, int) {
 		if name == "__proto__" || name == "constructor" {
 			return reference{"property", name, "", st.From}, 30
 		}
-		if strings.HasPrefix(s.RawName(st.From), "global") && s.Distance(st.From) <= 2 {
+		if strings.HasPrefix(s.RawName(st.From), "global") && s.NearRoot(st.From) {
 			return reference{"global", name, "", st.From}, 1
 		}
 		r := reference{"property", name, "", st.From}

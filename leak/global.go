@@ -58,7 +58,7 @@ func explainGlobal(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 }
 
 func (p *Pass) isGlobal(n heapsnap.Node) bool {
-	return p.s.Type(n) == heapsnap.Object && strings.HasPrefix(p.s.RawName(n), "global") && p.s.Distance(n) <= 2
+	return p.s.Type(n) == heapsnap.Object && strings.HasPrefix(p.s.RawName(n), "global") && p.s.NearRoot(n)
 }
 
 // explainGlobalNames is the global object itself as a collection.

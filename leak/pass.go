@@ -20,7 +20,9 @@ type Pass struct {
 	paths *heapsnap.PathTree
 	texts map[string][]byte  // script -> its text, nil if it cannot be had
 	files map[string]*source // script -> the same as tokens
-	maps  map[string]*sourcemap.Map
+	// untokenized are those of which only lines were asked, see lines.
+	untokenized map[string]*jssource.Source
+	maps        map[string]*sourcemap.Map
 	// originals are the texts that source maps lead to; a file compiled in memory
 	// has the name of what it was compiled to.
 	originals map[string]*jssource.Source
@@ -32,7 +34,7 @@ func newPass(d *diff.Diff, opts Options) *Pass {
 	if opts.Source == nil {
 		opts.Source = jssource.ReadFile
 	}
-	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, maps: map[string]*sourcemap.Map{}, originals: map[string]*jssource.Source{}}
+	return &Pass{d: d, s: d.Last, opts: opts, texts: map[string][]byte{}, files: map[string]*source{}, untokenized: map[string]*jssource.Source{}, maps: map[string]*sourcemap.Map{}, originals: map[string]*jssource.Source{}}
 }
 
 // userScript reports whether a script is the program's and not Node's own:

@@ -123,7 +123,7 @@ func (p *Pass) programHolds(n heapsnap.Node) bool {
 			return userScript(p.contextScript(n))
 		}
 		name := p.s.RawName(n)
-		if name == "process" || strings.HasPrefix(name, "global") && p.s.Distance(n) <= 2 || p.exportOfNode(n) {
+		if name == "process" || strings.HasPrefix(name, "global") && p.s.NearRoot(n) || p.exportOfNode(n) {
 			return false
 		}
 		r := p.reference(n)

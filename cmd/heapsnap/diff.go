@@ -1,6 +1,8 @@
 package main
 
 import (
+	"runtime/debug"
+
 	"github.com/spf13/cobra"
 
 	"heapsnap/check"
@@ -37,6 +39,9 @@ the second has less of. Take both snapshots after the same work.`,
 			if err := o.open(); err != nil {
 				return err
 			}
+			// Nearly all of the heap are columns, which the collector does not look
+			// into: it may run often, and memory is what there may be little of.
+			defer debug.SetGCPercent(debug.SetGCPercent(20))
 			line := a.progress()
 			defer line.clear()
 			j := check.JudgeOptions{Progress: line.judging, Classes: classes || len(args) == 2, Salvage: a.salvage}
