@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -145,5 +146,45 @@ func TestLiveProbeEndsWithItsReader(t *testing.T) {
 	}
 	if yes {
 		t.Error("the probe is still there though nobody reads it")
+	}
+}
+
+// The native objects of a program that comes to its end are gone before that is
+// known: what is evaluated then fails, or crashes it.
+func TestLiveProgramThatEndsInTheFirstPhase(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ends.js")
+	text := "const t = setInterval(() => {}, 50);\nsetTimeout(() => clearInterval(t), 1500);\n"
+	if err := os.WriteFile(program, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range nodes.All(t) {
+		t.Run(node.String(), func(t *testing.T) {
+			l, err := cdp.Launch(t.Context(), cdp.LaunchOptions{Argv: []string{node.Path, program}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Stop(context.WithoutCancel(t.Context())) }()
+			s, err := cdp.Dial(t.Context(), l.Target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			r, err := Record(t.Context(), s, RecordOptions{Vitals: 10 * time.Second, Profile: 3 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := Analyze(r, Options{}); !r.Ended || a.Verdict != Inconclusive {
+				t.Errorf("ended %v, verdict %s, want it ended and inconclusive", r.Ended, a.Verdict)
+			}
+			_ = s.Close() // lets it go
+			select {
+			case <-l.Done():
+				if exit := l.Exit(); exit.Code != 0 {
+					t.Errorf("the program ended with %s", exit)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the program does not end")
+			}
+		})
 	}
 }

@@ -43,6 +43,8 @@ const (
 	stopPatience = 20 * time.Second
 	// cleanupPatience is the same when nobody waits for a result any more.
 	cleanupPatience = 3 * time.Second
+	// endPatience is how long the news that a program ends may take.
+	endPatience = time.Second
 	// maxWorkers is how many worker threads are profiled.
 	maxWorkers = 16
 )
@@ -237,11 +239,18 @@ func (r *recorder) vitals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.over() && r.rec.Ended {
+		// Its native objects are gone, the probe's too: what runs now may crash it.
+		for _, t := range r.threads {
+			t.probed = false
+		}
+		return nil
+	}
 	for _, t := range r.threads {
 		if err := r.read(ctx, t, true); err != nil {
 			return err
 		}
-		if err := t.unprobe(ctx); err != nil && t.s == r.main {
+		if err := t.unprobe(ctx); err != nil && t.s == r.main && !r.ending() {
 			return fmt.Errorf("vitals: %w", err)
 		}
 	}
@@ -269,7 +278,7 @@ func (r *recorder) read(ctx context.Context, t *thread, last bool) error {
 	}
 	var got *reading
 	if err := t.s.EvaluateBare(ctx, readProbe, &got); err != nil {
-		if t.s == r.main || ctx.Err() != nil {
+		if ctx.Err() != nil || t.s == r.main && !r.ending() {
 			return fmt.Errorf("vitals: %w", err)
 		}
 		t.probed = false
@@ -465,6 +474,18 @@ func (r *recorder) over() bool {
 		r.rec.Ended = true
 		return true
 	default:
+		return false
+	}
+}
+
+// ending waits for the news that the program has ended: what is asked of one that
+// comes to its end may fail just before, since its native objects are gone.
+func (r *recorder) ending() bool {
+	select {
+	case <-r.exit:
+		r.rec.Ended = true
+		return true
+	case <-time.After(endPatience):
 		return false
 	}
 }

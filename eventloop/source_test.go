@@ -126,3 +126,20 @@ func FuzzSource(f *testing.F) {
 		}
 	})
 }
+
+// What Node's JavaScript calls may be inlined into it: the profile then has no
+// function of the program.
+func TestTimeOfNodesOwnJavaScriptIsUnclear(t *testing.T) {
+	rec := busyIn(nil, nil, 524, CallFrame{FunctionName: "processTimers", URL: "node:internal/timers", LineNumber: 470, ColumnNumber: 20},
+		CallFrame{FunctionName: "listOnTimeout", URL: "node:internal/timers", LineNumber: 500, ColumnNumber: 25})
+	src := newSources(rec, noSource)
+	if !unclear(rec.Main().Profiles[0], src) {
+		t.Error("time in listOnTimeout is not unclear")
+	}
+	rec = busyIn(map[string]string{"/app/a.js": "function spin() {\n  for (;;) n++;\n}\n"}, nil, 2,
+		CallFrame{FunctionName: "listOnTimeout", URL: "node:internal/timers", LineNumber: 500, ColumnNumber: 25},
+		CallFrame{FunctionName: "spin", URL: "/app/a.js", LineNumber: 0, ColumnNumber: 13})
+	if unclear(rec.Main().Profiles[0], newSources(rec, noSource)) {
+		t.Error("time in a function of the program is unclear")
+	}
+}

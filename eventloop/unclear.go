@@ -5,7 +5,8 @@ import "heapsnap/jssource"
 // unclear reports whether a noticeable part of the busy time is attributed to a
 // function whose callee was inlined before the profiler began, so that the
 // profile names the caller only: its hot line is a call of another function of
-// the program, or it is seen to call what its source does not.
+// the program, or it is seen to call what its source does not; or the caller is
+// Node's, as listOnTimeout is of what a timer calls.
 func unclear(p *Profile, src *sources) bool {
 	const (
 		noticeable = 0.15
@@ -28,6 +29,9 @@ func unclear(p *Profile, src *sources) bool {
 		v := &sample{tree: t, stack: t.stack(n), src: src, line: topLine(t, n)}
 		at := v.caller(0)
 		if at < 0 {
+			if internal(v.frame(0).URL) { // JavaScript of Node's that calls the program's
+				hidden += us
+			}
 			continue
 		}
 		if at == 0 {
