@@ -52,6 +52,7 @@ const (
 	perHop      = -1 // between variable and holder, beyond near
 	near        = 2  // a collection in an object of the package's is as near as it gets
 	sameText    = 4  // the call writes a part of the keys
+	sameClass   = 5  // the method is called after what is kept: iterator() and MemoryIterator
 	agreeing    = 4  // a survivor's function is given away in a call that leads to the holder
 )
 
@@ -130,9 +131,20 @@ func (p *Pass) callers(g *diff.GrowthSite, holder heapsnap.Node, where []Locatio
 		}
 	}
 	keys := p.sampleKeys(g, holder)
+	class := ""
+	if len(g.Entries) > 0 {
+		class = p.s.ClassName(g.Entries[len(g.Entries)-1])
+	}
 	for i, c := range calls {
-		if src := p.file(c.File); src != nil && src.writes(c.Location, keys) {
+		src := p.file(c.File)
+		if src == nil {
+			continue
+		}
+		if src.writes(c.Location, keys) {
 			calls[i].points += sameText
+		}
+		if telling(class) && namedAfter(src.At(src.First(src.Offset(c.Line, c.Column))), class) {
+			calls[i].points += sameClass
 		}
 	}
 	best := map[string]*call{} // line -> its best call
@@ -296,6 +308,18 @@ func (p *Pass) sampleKeys(g *diff.GrowthSite, holder heapsnap.Node) []string {
 		some = append(some, keys[i])
 	}
 	return some
+}
+
+// namedAfter reports whether a method says in its name that it makes a class.
+func namedAfter(method, class string) bool {
+	const minName = 5 // shorter ones are in many names
+	method, class = strings.ToLower(strings.TrimPrefix(method, "#")), strings.ToLower(class)
+	for _, verb := range []string{"create", "make", "open", "new", "add", "get"} {
+		if rest, ok := strings.CutPrefix(method, verb); ok && len(rest) >= minName {
+			method = rest
+		}
+	}
+	return len(method) >= minName && strings.HasSuffix(class, method)
 }
 
 // writes reports whether the arguments of the call at l have a text in them

@@ -150,3 +150,22 @@ func TestWrites(t *testing.T) {
 		}
 	}
 }
+
+// A method that is called after what is kept makes it.
+func TestNamedAfter(t *testing.T) {
+	for _, test := range []struct {
+		method, class string
+		want          bool
+	}{
+		{"iterator", "MemoryIterator", true},
+		{"createReadStream", "ReadStream", true},
+		{"openSession", "ClientSession", true},
+		{"put", "Input", false},
+		{"create", "Create", true},
+		{"iterator", "IteratorList", false},
+	} {
+		if got := namedAfter(test.method, test.class); got != test.want {
+			t.Errorf("namedAfter(%s, %s) = %v, want %v", test.method, test.class, got, test.want)
+		}
+	}
+}

@@ -29,22 +29,29 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 			of[i] = of[of[i]]
 		}
 	}
+	const most = 2 // holders of one call that are named
 	var kept []Finding
 	for i, f := range findings {
 		if of[i] != i {
 			continue
 		}
+		hand := 0
 		for k, other := range findings {
 			switch {
 			case k == i || of[k] != i:
 			case other.end != "" && f.end != "" && other.end != f.end:
 				f.Evidence = append(f.Evidence, "the other ends of them are in this process too")
-			case other.lineless && !(sameLine(&other, &f) && inStep(&other, &f)):
+			case other.lineless && !oneCall(&other, &f):
 				f.Evidence = append(f.Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", other.Title))
 			default:
-				f.Evidence = append(f.Evidence, fmt.Sprintf("it goes hand in hand with this: %s", other.Title))
-				f.Also = append(f.Also, other.Holder)
+				if hand++; hand <= most {
+					f.Evidence = append(f.Evidence, fmt.Sprintf("it goes hand in hand with this: %s", other.Title))
+					f.Also = append(f.Also, other.Holder)
+				}
 			}
+		}
+		if hand > most {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("and with %d more that the same call adds to", hand-most))
 		}
 		kept = append(kept, f)
 	}
@@ -62,7 +69,7 @@ func (p *Pass) causeOf(i int, findings []Finding) int {
 		if f.end == endAccepted && cause.end == endMade && alike(f.Entries, cause.Entries) {
 			return k
 		}
-		if k < i && sameLine(f, cause) && inStep(f, cause) {
+		if k < i && oneCall(f, cause) {
 			return k
 		}
 		if !f.lineless || f.end == endMade && cause.end == endAccepted {
@@ -83,6 +90,12 @@ func (p *Pass) causeOf(i int, findings []Finding) int {
 		}
 	}
 	return -1
+}
+
+// oneCall reports whether one call adds to both: they blame the same place, and
+// grow together or belong to the same package, which is called there.
+func oneCall(a, b *Finding) bool {
+	return sameLine(a, b) && (inStep(a, b) || a.through != "" && a.through == b.through)
 }
 
 // sameLine reports whether two findings blame the same place. A bundle has all

@@ -112,6 +112,7 @@ type Finding struct {
 
 	resource bool   // something of the operating system that must be closed
 	lineless bool   // neither heap nor source had a line for it by themselves
+	through  string // the package that it is reached through, "" for none
 	end      string // of connections: made or accepted, where one process may have both ends
 }
 
@@ -223,6 +224,7 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 	if len(c.where) == 0 || !ownScript(c.where[0].File) {
 		own, through := p.callers(g, c.node, c.where)
 		c.where = p.compact(append(own, c.where...))
+		f.through = through
 		if len(own) > 0 && through != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("it is reached through the package %s; the first line is the program's own that is nearest to it", through))
 		}
