@@ -98,11 +98,15 @@ func oneCall(a, b *Finding) bool {
 	return sameLine(a, b) && (inStep(a, b) || a.through != "" && a.through == b.through)
 }
 
-// sameLine reports whether two findings blame the same place. A bundle has all
-// its code in a few lines, so the column counts.
+// sameLine reports whether two findings blame the same line. A bundle has all its
+// code in a few lines, so that in a long one the column counts.
 func sameLine(a, b *Finding) bool {
-	return a.Location != nil && b.Location != nil && a.Location.File == b.Location.File && a.Location.Line == b.Location.Line &&
-		a.Location.Column == b.Location.Column
+	const long = 200
+	if a.Location == nil || b.Location == nil || a.Location.File != b.Location.File || a.Location.Line != b.Location.Line {
+		return false
+	}
+	code := a.Location.Code
+	return a.Location.Column == b.Location.Column || code != "" && len(code) <= long
 }
 
 // inStep reports whether two findings grow together: in every round so many of
