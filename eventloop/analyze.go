@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"heapsnap/jssource"
 )
 
 // Verdict is the answer of an analysis.
@@ -143,7 +145,7 @@ type claimTime struct {
 	lines  map[Site]int64
 	detail map[string]int64
 	leaves map[stackKey]int64
-	in     map[module]int64
+	in     map[module]int64 // packages on the stack
 }
 
 // analysis is an Analysis under way.
@@ -464,7 +466,9 @@ func (a *analysis) block(l *ledger, it Iteration, busy int64) Block {
 			c.us += share
 			c.lines[p.site] += share
 			c.leaves[key] += share
-			c.in[p.in] += share
+			for _, m := range p.in {
+				c.in[m] += share
+			}
 			if p.detail != "" {
 				c.detail[p.detail] += share
 			}
@@ -499,8 +503,8 @@ func (a *analysis) allocates(b *Block, by map[*claimTime]int64) bool {
 		}
 	}
 	for k, c := range b.claims {
-		if c != maker || k.cause != &cpuCause {
-			continue
+		if c != maker || k.cause != &cpuCause || len(c.in) > 0 {
+			continue // what a package does on the line is not on it
 		}
 		site := heaviestBy(c.lines, bySite)
 		src := a.src.of(site.script)
@@ -710,7 +714,7 @@ func (a *analysis) claim(v *sample) *claim {
 		}
 		if found := c.ofSample(v); found != nil {
 			found.cause = c
-			found.in = v.module()
+			found.in = v.modules()
 			if queue := a.storm(v, found); queue != nil {
 				return queue
 			}
@@ -901,6 +905,9 @@ func mostFrequent(m map[string]int) []string {
 
 // describe puts a finding into words.
 func (a *analysis) describe(f *Finding) {
+	if f.Cause == &cpuCause { // what a small part of the time went into is no name for it
+		f.Details = slices.DeleteFunc(f.Details, func(d string) bool { return 2*f.detailUs[d] < f.sampledUs() })
+	}
 	what := f.Cause.Title
 	for _, d := range f.Details {
 		if f.Cause != &scanCause || d != deepCopy && !strings.HasPrefix(d, "JSON.") && d != "structuredClone" {
@@ -953,32 +960,59 @@ func (a *analysis) describe(f *Finding) {
 	}
 }
 
-// describePackage says in which package the time was spent, if it was in one.
+// sampledUs is the time of the samples that the finding is made of.
+func (f *Finding) sampledUs() int64 {
+	var sum int64
+	for _, t := range f.leafTimes {
+		sum += t
+	}
+	return sum
+}
+
+// describePackage says in which package the time was spent, if it was in one for
+// at least half of the time: the innermost of those that the program depends on
+// by itself, whose name its developers know, or else the innermost.
 func (a *analysis) describePackage(f *Finding) {
-	var whole int64
-	byFolder, script := map[string]int64{}, map[string]string{}
+	whole := f.sampledUs()
+	times, script := map[string]int64{}, map[string]string{}
 	for m, t := range f.modules {
-		whole += t
-		byFolder[m.folder] += t
+		times[m.folder] += t
 		script[m.folder] = m.script
 	}
-	most := heaviest(byFolder)
-	if most == "" || 2*byFolder[most] < whole {
+	maps.DeleteFunc(times, func(_ string, t int64) bool { return 2*t < whole })
+	if len(times) == 0 {
 		return
 	}
-	f.Package = a.packageLabel(script[most], most+"/package.json")
+	label := func(folder string) string { return a.packageLabel(script[folder], folder+"/package.json") }
+	inner := slices.Collect(maps.Keys(times)) // innermost first
+	slices.SortFunc(inner, func(x, y string) int {
+		at := func(folder string) int {
+			return slices.IndexFunc(f.Stack, func(s Site) bool { return s.Package == label(folder) })
+		}
+		return cmp.Or(cmp.Compare(times[x], times[y]), cmp.Compare(at(x), at(y)), cmp.Compare(x, y))
+	})
+	best := inner[0]
+	direct := a.directDependencies(f.Site.script)
+	if i := slices.IndexFunc(inner, func(folder string) bool { name, _ := jssource.Package(folder + "/"); return direct[name] }); i >= 0 {
+		best = inner[i]
+	}
+	f.Package = label(best)
 	if f.Through == f.Package {
 		f.Through = ""
 	}
-	own := slices.IndexFunc(f.Stack, func(s Site) bool { return s.Package == "" && s.File != "" && !internal(s.File) })
-	for i := own - 1; i >= 0; i-- {
-		if p := f.Stack[i].Package; p != "" {
-			if p != f.Package {
-				f.Through = p
-				f.Evidence = append(f.Evidence, fmt.Sprintf("the time is spent in %s, which the program calls through %s", f.Package, p))
-			}
-			break
+	if outer := label(inner[len(inner)-1]); f.Through == "" && outer != f.Package {
+		f.Through = outer
+	}
+	if len(inner) > 1 {
+		var names []string
+		for _, folder := range inner {
+			names = append(names, label(folder))
 		}
+		const most = 6
+		if n := len(names); n > most {
+			names = append(names[:most-1], "...", names[n-1])
+		}
+		f.Evidence = append(f.Evidence, "packages on the stack, innermost first: "+strings.Join(names, ", "))
 	}
 }
 

@@ -46,8 +46,8 @@ var findLate = []func(a *analysis) []Finding{findThreadpool, findWorkers, findSe
 type claim struct {
 	cause  *Cause
 	site   Site
-	detail string // what was called: "fs.readFileSync", "JSON.parse", a pattern
-	in     module // the package that did it, for the program
+	detail string   // what was called: "fs.readFileSync", "JSON.parse", a pattern
+	in     []module // the packages that did it for the program, innermost first
 }
 
 // module is a package by its folder, and a script that has code of it.

@@ -352,6 +352,7 @@ type manifest struct {
 	Version          string
 	Dependencies     map[string]string
 	PeerDependencies map[string]string
+	DevDependencies  map[string]string
 }
 
 // manifest reads a package's; nil if it cannot be read.
@@ -367,6 +368,24 @@ func (p *places) manifest(folder string) *manifest {
 		p.manifests[folder] = m
 	}
 	return m
+}
+
+// directDependencies are those of the project that a script belongs to.
+func (p *places) directDependencies(script string) map[string]bool {
+	direct := map[string]bool{}
+	for dir := path.Dir(jssource.Path(script)); ; dir = path.Dir(dir) {
+		if m := p.manifest(dir); m != nil {
+			for _, all := range []map[string]string{m.Dependencies, m.DevDependencies} {
+				for name := range all {
+					direct[name] = true
+				}
+			}
+			return direct
+		}
+		if dir == path.Dir(dir) || !path.IsAbs(dir) {
+			return direct
+		}
+	}
 }
 
 func (p *places) dependencies(folder string) []string {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -162,5 +163,29 @@ func TestTheVersionOfAPackageIsTold(t *testing.T) {
 	// Time of the program's own is not the package's.
 	if f := Analyze(busyIn(sources, nil, 3, app), Options{Source: noSource}).Findings[0]; f.Package != "" {
 		t.Errorf("package of the program's own code = %q", f.Package)
+	}
+}
+
+// What a small part of the time went into does not name the finding, and of many
+// packages the one is named that the program depends on by itself.
+func TestTheNameOfAFindingIsOfMostOfItsTime(t *testing.T) {
+	app := CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 1, ColumnNumber: 13}
+	rec := busyIn(map[string]string{"/app/a.js": "const web = require('web');\nfunction page(req) {\n  return web.render(req);\n}\n",
+		"/app/node_modules/deep/index.js": "exports.go = function (x) {\n  x.sort(by);\n  walk(x);\n};\n"}, nil, 0,
+		app, frame("render", "/app/node_modules/web/index.js"), frame("compile", "/app/node_modules/views/index.js"),
+		CallFrame{FunctionName: "go", ScriptID: "3", URL: "/app/node_modules/deep/index.js", LineNumber: 0, ColumnNumber: 22})
+	rec.Threads[0].Profiles[0].Nodes[4].PositionTicks = []PositionTick{{2, 100}, {3, 900}}
+	disk := files(map[string]string{
+		"/app/package.json":                    `{"dependencies":{"web":"1","views":"2"}}`,
+		"/app/node_modules/web/package.json":   `{"version":"1.0.0"}`,
+		"/app/node_modules/views/package.json": `{"version":"2.0.0"}`,
+		"/app/node_modules/deep/package.json":  `{"version":"3.0.0"}`,
+	})
+	f := Analyze(rec, Options{Source: disk}).Findings[0]
+	if f.Title != "views@2.0.0 computes, called by page" || f.Through != "web@1.0.0" {
+		t.Errorf("title = %q through %q, want views@2.0.0 and web@1.0.0", f.Title, f.Through)
+	}
+	if want := "packages on the stack, innermost first: deep@3.0.0, views@2.0.0, web@1.0.0"; !slices.Contains(f.Evidence, want) {
+		t.Errorf("evidence = %q, want %q", f.Evidence, want)
 	}
 }

@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"heapsnap/jssource"
@@ -158,19 +159,23 @@ func (v *sample) nearest(i int) int {
 	return -1
 }
 
-// module is the package whose code was running, the zero value if that was the
-// program's own.
-func (v *sample) module() module {
+// modules are the packages on the stack up to the program's own function,
+// innermost first.
+func (v *sample) modules() []module {
+	var in []module
 	for i := range v.stack {
 		if !v.user(i) {
 			continue
 		}
-		if folder := v.src.packageOf(v.frame(i)); folder != "" {
-			return module{v.frame(i).URL, folder}
+		folder := v.src.packageOf(v.frame(i))
+		if folder == "" {
+			break
 		}
-		break
+		if !slices.ContainsFunc(in, func(m module) bool { return m.folder == folder }) {
+			in = append(in, module{v.frame(i).URL, folder})
+		}
 	}
-	return module{}
+	return in
 }
 
 // site is where the program's own function, found from frame i up, was.
