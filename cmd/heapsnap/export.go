@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -17,25 +18,61 @@ import (
 // every row and stops at its error.
 type table struct {
 	name    string
-	columns []string
+	columns []column
 	count   func(s *heapsnap.Snapshot) int // of rows, for progress; nil if that is not known
-	rows    func(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error
+	rows    func(s *heapsnap.Snapshot, out rowWriter, tick func() error) error
 }
+
+// A column of a table holds texts or whole numbers.
+type column struct {
+	name     string
+	text     bool
+	optional bool // it may be missing
+}
+
+func numbers(name string) column { return column{name: name} }
+func texts(name string) column   { return column{name: name, text: true} }
+
+// placed are the columns that function place writes.
+func placed(columns ...column) []column {
+	return append(columns, column{"script", true, true}, column{"line", false, true}, column{"column", false, true})
+}
+
+// A rowWriter takes a row's values in the order of the columns.
+type rowWriter interface {
+	Uint(uint64)
+	Int(int64)
+	Text(string)
+	Bytes([]byte)
+	Null()
+	EndRow()
+	Err() error
+	Flush() error
+}
+
+// formatParquet is a file for databases: DuckDB, ClickHouse, Spark, pandas.
+const formatParquet = "parquet"
 
 var tables = []table{
 	{
 		"nodes",
-		[]string{"id", "type", "name", "class", "self_size", "retained_size", "distance", "dominator_id", "detachedness",
-			"edge_count", "script", "line", "column"},
+		placed(numbers("id"), texts("type"), texts("name"), texts("class"), numbers("self_size"), numbers("retained_size"),
+			numbers("distance"), numbers("dominator_id"), numbers("detachedness"), numbers("edge_count")),
 		(*heapsnap.Snapshot).NodeCount, nodeRows,
 	},
-	{"edges", []string{"from_id", "type", "name_or_index", "to_id"}, (*heapsnap.Snapshot).EdgeCount, edgeRows},
+	{
+		"edges", []column{numbers("from_id"), texts("type"), texts("name_or_index"), numbers("to_id")},
+		(*heapsnap.Snapshot).EdgeCount, edgeRows,
+	},
 	{
 		"classes",
-		[]string{"class", "count", "shallow_size", "retained_size", "distance", "script", "line", "column"},
+		placed(texts("class"), numbers("count"), numbers("shallow_size"), numbers("retained_size"), numbers("distance")),
 		nil, classRows,
 	},
-	{"strings", []string{"index", "length", "nodes", "edges", "value"}, (*heapsnap.Snapshot).StringCount, stringRows},
+	{
+		"strings", []column{numbers("index"), numbers("length"), numbers("nodes"), numbers("edges"), texts("value")},
+		(*heapsnap.Snapshot).StringCount, stringRows,
+	},
 }
 
 func tableNames() []string {
@@ -50,7 +87,7 @@ func newExport(a *app) *cobra.Command {
 	var name, format, path string
 	cmd := &cobra.Command{
 		Use:   "export FILE",
-		Short: "A snapshot as a table: CSV or NDJSON for databases and scripts",
+		Short: "A snapshot as a table: CSV, NDJSON or Parquet for databases and scripts",
 		Long: `Write a heap snapshot as a table, row by row: no table is held in memory.
 
   nodes    the objects in file order: id, type, name, class, self_size,
@@ -73,9 +110,12 @@ number for a name.
 
 CSV is RFC 4180 with \n as line end: text may contain line breaks, in quotes.
 Controls and halves of surrogate pairs are \u and four digits there. NDJSON is
-exact: one object a line with the columns as keys, null for what is missing.`,
+exact: one object a line with the columns as keys, null for what is missing.
+Parquet is compressed in itself (zstd); names and indexes of edges are texts
+there, as in CSV. Queries for DuckDB and ClickHouse are in deploy/queries.`,
 		Example: `  heapsnap export app.heapsnapshot --table nodes -o nodes.csv.gz
   heapsnap export app.heapsnapshot --table edges --format ndjson | jq -c 'select(.type == "weak")'
+  heapsnap export app.heapsnapshot --format parquet -o nodes.parquet
   duckdb -c "select class, sum(self_size) from 'nodes.csv.gz' group by 1 order by 2 desc"`,
 		Args: arguments(1, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -84,15 +124,18 @@ exact: one object a line with the columns as keys, null for what is missing.`,
 				return usagef("--table %s: there is no such table: it is one of %s", name, strings.Join(tableNames(), ", "))
 			}
 			f := report.Format(format)
-			if f != report.CSV && f != report.NDJSON {
-				return usagef("format %q is unknown: it is one of %s, %s", format, report.CSV, report.NDJSON)
+			if f != report.CSV && f != report.NDJSON && f != formatParquet {
+				return usagef("format %q is unknown: it is one of %s, %s, %s", format, report.CSV, report.NDJSON, formatParquet)
+			}
+			if f == formatParquet && path == "-" && a.width > 0 {
+				return usageError{fmt.Errorf("export --format parquet: %w", errNotTerminal)}
 			}
 			return a.export(cmd.Context(), args[0], tables[at], f, path)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&name, "table", "nodes", strings.Join(tableNames(), ", "))
-	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON))
+	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON)+", "+formatParquet)
 	flags.StringVarP(&path, "output", "o", "-", "write to this `FILE`, compressed if it ends in .gz or .zst; - is stdout")
 	_ = cmd.RegisterFlagCompletionFunc("table", cobra.FixedCompletions(tableNames(), cobra.ShellCompDirectiveNoFileComp))
 	a.fileFlags(cmd)
@@ -139,7 +182,16 @@ func (a *app) writeTable(ctx context.Context, s *heapsnap.Snapshot, w io.Writer,
 	const pause = 1 << 14 // rows
 	line := a.progress()
 	defer line.clear()
-	rows := report.NewRows(w, f, t.columns...)
+	var rows rowWriter
+	if f == formatParquet {
+		rows = newParquetRows(w, t.name, t.columns)
+	} else {
+		var names []string
+		for _, c := range t.columns {
+			names = append(names, c.name)
+		}
+		rows = report.NewRows(w, f, names...)
+	}
 	n := 0
 	err := t.rows(s, rows, func() error {
 		rows.EndRow()
@@ -160,7 +212,7 @@ func (a *app) writeTable(ctx context.Context, s *heapsnap.Snapshot, w io.Writer,
 	return rows.Flush()
 }
 
-func nodeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+func nodeRows(s *heapsnap.Snapshot, out rowWriter, tick func() error) error {
 	var text []byte
 	scripts := map[uint32]string{} // names, which are made of numbers where there is none
 	for i := range s.NodeCount() {
@@ -190,7 +242,7 @@ func nodeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
 	return nil
 }
 
-func edgeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+func edgeRows(s *heapsnap.Snapshot, out rowWriter, tick func() error) error {
 	var text []byte
 	for i := range s.NodeCount() {
 		from := heapsnap.Node(i)
@@ -214,7 +266,7 @@ func edgeRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
 	return nil
 }
 
-func classRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+func classRows(s *heapsnap.Snapshot, out rowWriter, tick func() error) error {
 	for _, c := range s.Aggregates() {
 		out.Text(c.Class)
 		out.Int(int64(c.Count))
@@ -233,7 +285,7 @@ func classRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error 
 	return nil
 }
 
-func stringRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error {
+func stringRows(s *heapsnap.Snapshot, out rowWriter, tick func() error) error {
 	nodes, edges := s.StringUses()
 	for i, text := range s.Strings() {
 		out.Int(int64(i))
@@ -249,7 +301,7 @@ func stringRows(s *heapsnap.Snapshot, out *report.Rows, tick func() error) error
 }
 
 // place writes the columns script, line and column.
-func place(out *report.Rows, known bool, script string, line, column int) {
+func place(out rowWriter, known bool, script string, line, column int) {
 	if !known {
 		out.Null()
 		out.Null()

@@ -56,6 +56,7 @@ var modules = []struct {
 	{"github.com/go-json-experiment/json", []string{"cdp"}, "cdproto's types are written in it"},
 	{"github.com/gorilla/websocket", []string{"cdp", "internal"}, "only cdp has a connection; internal scripts its other end"},
 	{"github.com/klauspost/compress", []string{"heapsnap", "check", "cmd"}, "zstd, where a snapshot is read or written"},
+	{"github.com/parquet-go/parquet-go", []string{"cmd"}, "tables for databases"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "a library has no command line"},
 	{"github.com/spf13/pflag", []string{"cmd"}, "a library has no command line"},
 	{"github.com/google/pprof", []string{"eventloop", "heapprofile"}, "the library of pprof's format, where profiles are exported"},
