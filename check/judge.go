@@ -187,6 +187,7 @@ func fill(r *report.Report, d *diff.Diff, found []leak.Finding) {
 		Total: d.Total.Bytes, Leaks: part(diff.Leak) + part(diff.Growth), Bounded: part(diff.Bounded), WarmUp: part(diff.WarmUp),
 		InFlight: part(diff.InFlight), Churn: part(diff.Churn), Small: part(diff.Small),
 	}
+	r.Growth = growth(r)
 	r.Verdict, r.Sentence = verdict(d.Captures-1, r.Findings)
 }
 

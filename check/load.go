@@ -16,28 +16,105 @@ import (
 
 var errLoadTimeout = errors.New("the load took longer than its timeout")
 
-// load runs the load once.
-func (r *run) load(ctx context.Context) error {
-	if r.LoadTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.LoadTimeout, fmt.Errorf("%w of %s", errLoadTimeout, r.LoadTimeout))
-		defer cancel()
+// oneRound runs the load as often as a round has it.
+func (r *run) oneRound(ctx context.Context) error {
+	r.round++
+	r.event(Event{Phase: Loading})
+	return r.work(ctx)
+}
+
+// work is the load of one round.
+func (r *run) work(ctx context.Context) error {
+	started := time.Now()
+	defer func() { r.loading += time.Since(started) }()
+	most, within := max(r.units, 1), time.Duration(0)
+	sizing := r.units == 0 && r.round >= min(sizedIn, r.warmup)
+	if sizing {
+		most, within = sizedUnits, sizedTime
 	}
-	switch {
-	case r.LoadCommand != "":
-		return r.runCommand(ctx)
-	case r.LoadFunction != "":
-		// Its value is dropped in the target: it may be large, or a cycle.
-		call := fmt.Sprintf("(await globalThis[%s](%d), undefined)", jsString(r.LoadFunction), r.round)
-		if err := r.session.Await(ctx, call, nil); err != nil {
-			return fmt.Errorf("load function %s: %w", r.LoadFunction, err)
+	done, err := r.loads(ctx, most, within)
+	if sizing && err == nil {
+		r.units = done
+	}
+	return err
+}
+
+// loads runs the load most times or, where within is not 0, as often as that
+// takes no longer; once at least. It returns how often that was.
+func (r *run) loads(ctx context.Context, most int, within time.Duration) (int, error) {
+	if r.LoadFunction != "" {
+		return r.calls(ctx, most, within)
+	}
+	started := time.Now()
+	for n := 1; ; n++ {
+		if err := r.load(ctx); err != nil {
+			return n, err
 		}
-		return nil
+		next := time.Since(started) * time.Duration(n+1) / time.Duration(n)
+		if n == most || within > 0 && (next > within || r.Every > 0) {
+			return n, nil
+		}
 	}
-	wait := time.NewTimer(r.Every)
-	defer wait.Stop()
+}
+
+// The size of a round where the caller has none in mind.
+const (
+	// sizedUnits is prime, so that what a round leaves behind is seldom a multiple
+	// of it by chance.
+	sizedUnits = 101
+	// sizedTime is what a round may take: with it, seven rounds and six captures
+	// of a small program take some eight seconds.
+	sizedTime = 500 * time.Millisecond
+	// sizedIn is the round of the warm-up that is timed: the first one is slow,
+	// it loads modules and compiles.
+	sizedIn = 2
+)
+
+// load runs a load once that is not a function.
+func (r *run) load(ctx context.Context) error {
+	ctx, cancel := r.patience(ctx)
+	defer cancel()
+	r.runs++
+	if r.LoadCommand != "" {
+		return r.runCommand(ctx)
+	}
+	return wait(ctx, r.Every)
+}
+
+func (r *run) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.LoadTimeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, r.LoadTimeout, fmt.Errorf("%w of %s", errLoadTimeout, r.LoadTimeout))
+}
+
+// calls is loads for a function. The calls are made inside of the target: a
+// question and an answer for each would take longer than most functions do, and
+// be work for the target. What a call returns is dropped there: it may be large,
+// or a cycle.
+func (r *run) calls(ctx context.Context, most int, within time.Duration) (int, error) {
+	ctx, cancel := r.patience(ctx)
+	defer cancel()
+	var done int
+	err := r.session.Await(ctx, fmt.Sprintf(`(async () => {
+		const started = Date.now(), most = %d, within = %d;
+		for (let n = 1; ; n++) {
+			await globalThis[%s](%d + n);
+			if (n >= most || within > 0 && (Date.now() - started) * (n + 1) / n > within) return n;
+		}
+	})()`, most, within.Milliseconds(), jsString(r.LoadFunction), r.runs), &done)
+	r.runs += done
+	if err != nil {
+		return done, fmt.Errorf("load function %s: %w", r.LoadFunction, err)
+	}
+	return done, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-wait.C:
+	case <-t.C:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -49,7 +126,7 @@ func (r *run) load(ctx context.Context) error {
 func (r *run) runCommand(ctx context.Context) error {
 	out := &tailWriter{w: r.LoadOutput}
 	cmd := exec.CommandContext(ctx, "sh", "-c", r.LoadCommand)
-	cmd.Env = append(os.Environ(), "HEAPSNAP_ROUND="+strconv.Itoa(r.round), "HEAPSNAP_PID="+strconv.Itoa(r.pid))
+	cmd.Env = append(os.Environ(), "HEAPSNAP_ROUND="+strconv.Itoa(r.round), "HEAPSNAP_RUN="+strconv.Itoa(r.runs), "HEAPSNAP_PID="+strconv.Itoa(r.pid))
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second // for a child that keeps the output open
 	ownGroup(cmd)

@@ -22,23 +22,31 @@ type Options struct {
 	NoWorkers bool
 
 	Warmup int // rounds before the first capture: 2 if 0, none if negative
-	Rounds int // rounds after it, with a capture after each: 5 if 0
-	// Undecided is asked after those rounds, with the captures' files, whether one
-	// more is needed to tell; and again after each, up to MaxRounds rounds in all.
-	// The target runs on meanwhile. Nil is never.
-	Undecided func(ctx context.Context, paths []string) (bool, error)
-	MaxRounds int
+	// MaxWarmup is how many it may become until the heap settles: until a round
+	// adds little, or as much as the round before it. No more than Warmup if 0.
+	MaxWarmup int
+	Rounds    int // rounds after it, with a capture after each: 5 if 0
+	MaxRounds int // how many it may become if Decide asks for more
+	// Units is how often the load is run in a round: 1 if 0, and if negative as
+	// often as fits into half a second, up to 7 times. A leak of one object per
+	// run of the load is one object per round otherwise, which is nothing.
+	Units int
+
+	// Decide is asked after the rounds what to do; the target runs on meanwhile.
+	// Nil is Enough.
+	Decide func(ctx context.Context, so *Series) (Decision, error)
 
 	// LoadCommand is run by sh -c. It finds the round in HEAPSNAP_ROUND, counted
-	// from 1 with the warm-up, and the target's pid in HEAPSNAP_PID.
+	// from 1 with the warm-up, in HEAPSNAP_RUN which run of the command it is,
+	// over all rounds, and the target's pid in HEAPSNAP_PID.
 	LoadCommand string
 	LoadOutput  io.Writer // its stdout and stderr, nil to drop them
-	// LoadFunction is the name of a function on globalThis, called with the round
-	// and awaited.
+	// LoadFunction is the name of a function on globalThis, called with the number
+	// of the call over all rounds, from 1, and awaited.
 	LoadFunction string
 	// Every is a time to wait: the program has load of its own.
 	Every       time.Duration
-	LoadTimeout time.Duration // of one round; none if 0
+	LoadTimeout time.Duration // of one run of a command, or of all calls of a round; none if 0
 
 	Ready        string        // URL that must answer before the first round
 	ReadyTimeout time.Duration // for Ready, LoadFunction and Worker to appear: 30 s if 0
@@ -70,7 +78,23 @@ const (
 	Loading   Phase = "load"    // a round of load
 	Settling  Phase = "settle"  // collecting garbage until the heap is quiet
 	Capturing Phase = "capture" // the target's thread stands still
-	Deciding  Phase = "decide"  // asking Undecided
+	Deciding  Phase = "decide"  // asking Decide
+	Repeating Phase = "repeat"  // load in one go, before what grew is looked at again
+	Resting   Phase = "rest"    // waiting for what goes by itself, likewise
+	Ending    Phase = "end"     // letting the target go; there is no event of it
+)
+
+// Decision is what a run does next.
+type Decision int
+
+// The decisions. After More and Confirm, Decide is asked again.
+const (
+	Enough Decision = iota // end the run
+	More                   // one round more, if MaxRounds allows it
+	// Confirm is much work in one go, a rest, and a capture. What grows with the
+	// work still grows then; what has a bound has come nearer to it, and what
+	// lives for some time only is gone. There are no further rounds after it.
+	Confirm
 )
 
 // Event is a step of a run. A phase has one event when it begins; Capturing has
@@ -82,8 +106,10 @@ type Event struct {
 	Warmup bool // this round is not measured
 	// Capture is the capture under way, from 1, of Captures.
 	Capture, Captures int
-	Done, Total       int    // heap nodes walked
-	Bytes             uint64 // written
+	// Repetition is the round under way of Repetitions in one go.
+	Repetition, Repetitions int
+	Done, Total             int    // heap nodes walked
+	Bytes                   uint64 // written
 }
 
 func (o *Options) complete() error {
@@ -115,6 +141,10 @@ func (o *Options) complete() error {
 		o.Rounds = 5
 	case o.Rounds < 0:
 		return fmt.Errorf("check: %d rounds", o.Rounds)
+	}
+	o.MaxWarmup = max(o.MaxWarmup, o.Warmup)
+	if o.Units == 0 {
+		o.Units = 1
 	}
 	if o.ReadyTimeout <= 0 {
 		o.ReadyTimeout = 30 * time.Second

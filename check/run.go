@@ -18,14 +18,25 @@ import (
 type Series struct {
 	Target   cdp.Target
 	Captures []Captured
-	Workers  []*WorkerSeries // worker threads that were there from the first capture on
-	Warnings []string        // what a reader of the result should know
+	Took     map[Phase]time.Duration // how long the run was in each phase
+	Warmup   int                     // rounds before the first capture
+	Units    int                     // runs of the load in a round
+	// Confirmations are what Confirm brought, each time it was asked for.
+	Confirmations []Confirmation
+	Workers       []*WorkerSeries // worker threads that were there from the first capture on
+	Warnings      []string        // what a reader of the result should know
 }
 
 // Captured is one complete snapshot file.
 type Captured struct {
 	Path string
 	Meta cdp.Meta
+}
+
+// A Confirmation is a capture after so many rounds of load in one go and a rest.
+type Confirmation struct {
+	Captured
+	Rounds int
 }
 
 // stopTimeout bounds the end of a target that was started.
@@ -48,17 +59,20 @@ var errNotReady = errors.New("the program was not up in time")
 // returned with the error. On every way out a target that was started is
 // stopped, and one that was attached to runs on, with its inspector as it was.
 func Run(ctx context.Context, o Options) (*Series, error) {
-	series := &Series{}
+	series := &Series{Took: map[Phase]time.Duration{}}
 	if err := o.complete(); err != nil {
 		return series, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return series, errors.Join(fmt.Errorf("check: directory for the captures: %w", err), o.letGo(ctx))
 	}
-	r := &run{Options: o, series: series}
+	r := &run{Options: o, series: series, warmup: max(o.Warmup, 0), rounds: o.Rounds, units: max(o.Units, 0)}
 	r.event(Event{Phase: Launching})
 	err := r.all(ctx)
-	return series, errors.Join(err, r.end(ctx))
+	r.enter(Ending)
+	err = errors.Join(err, r.end(ctx))
+	r.enter("")
+	return series, err
 }
 
 // letGo closes the inspector of an attached target if it was opened for us.
@@ -69,6 +83,14 @@ func (o *Options) letGo(ctx context.Context) error {
 	return cdp.CloseInspector(ctx, o.Target)
 }
 
+func (s *Series) paths() []string {
+	var paths []string
+	for _, c := range s.Captures {
+		paths = append(paths, c.Path)
+	}
+	return paths
+}
+
 type run struct {
 	Options
 	series   *Series
@@ -76,18 +98,34 @@ type run struct {
 	main     *cdp.Session
 	session  *cdp.Session // main, or the worker's
 	pid      int
-	round    int // the current one, from 1 with the warm-up
+	round    int           // the current one, from 1 with the warm-up
+	warmup   int           // rounds of warm-up there were, or will be as far as is known
+	rounds   int           // likewise, measured rounds
+	units    int           // runs of the load in a round, 0 while that is not known
+	runs     int           // of the load, so far
+	loading  time.Duration // spent with load since the first capture
+	measured time.Duration // from the first capture to the last
 	phase    Phase
+	entered  time.Time // phase
 }
 
 func (r *run) event(e Event) {
-	r.phase = e.Phase
-	e.Round, e.Rounds, e.Warmup = r.round, r.Warmup+r.Rounds, e.Phase == Loading && r.round <= r.Warmup
-	e.Captures = r.Rounds + 1
+	r.enter(e.Phase)
+	e.Round, e.Rounds, e.Warmup = r.round, r.warmup+r.rounds, e.Phase == Loading && r.round <= r.warmup
+	e.Captures = r.rounds + 1
 	if e.Phase == Settling || e.Phase == Capturing {
-		e.Capture = len(r.series.Captures) + 1
+		e.Capture = min(len(r.series.Captures)+1, e.Captures)
 	}
 	r.Progress(e)
+}
+
+// enter notes how long the phase before took.
+func (r *run) enter(next Phase) {
+	now := time.Now()
+	if r.phase != "" {
+		r.series.Took[r.phase] += now.Sub(r.entered)
+	}
+	r.phase, r.entered = next, now
 }
 
 // end lets the target go: it runs after ctx has ended, too.
@@ -125,10 +163,8 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.ready(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
-	for r.round < r.Warmup {
-		if err := r.oneRound(ctx); err != nil {
-			return r.explain(ctx, err)
-		}
+	if err := r.warmUp(ctx); err != nil {
+		return r.explain(ctx, err)
 	}
 	if r.Stacks {
 		stop, err := r.session.TrackAllocations(ctx)
@@ -137,32 +173,8 @@ func (r *run) all(ctx context.Context) error {
 		}
 		defer stop()
 	}
-	if err := r.measureWorkers(ctx, true); err != nil {
-		return r.explain(ctx, err)
-	}
-	if err := r.capture(ctx); err != nil {
-		return r.explain(ctx, err)
-	}
-	for {
-		for r.round < r.Warmup+r.Rounds {
-			if err := r.oneRound(ctx); err != nil {
-				return r.explain(ctx, err)
-			}
-			if err := r.capture(ctx); err != nil {
-				return r.explain(ctx, err)
-			}
-			if err := r.measureWorkers(ctx, false); err != nil {
-				return r.explain(ctx, err)
-			}
-		}
-		more, err := r.undecided(whole)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		r.Rounds++
+	if err := r.measure(ctx, whole); err != nil {
+		return err
 	}
 	if err := r.noteScripts(ctx); err != nil {
 		return r.explain(ctx, err)
@@ -173,23 +185,52 @@ func (r *run) all(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) oneRound(ctx context.Context) error {
-	r.round++
-	r.event(Event{Phase: Loading})
-	return r.load(ctx)
-}
-
-// undecided asks whether a round more is needed.
-func (r *run) undecided(ctx context.Context) (bool, error) {
-	if r.Undecided == nil || r.Rounds >= r.MaxRounds {
-		return false, nil
+// measure takes the captures, with a round of load before each but the first,
+// and goes on as Decide says. whole outlives the target.
+func (r *run) measure(ctx, whole context.Context) error {
+	if err := r.measureWorkers(ctx, true); err != nil {
+		return r.explain(ctx, err)
 	}
-	r.event(Event{Phase: Deciding})
-	var paths []string
-	for _, c := range r.series.Captures {
-		paths = append(paths, c.Path)
+	if err := r.capture(ctx); err != nil {
+		return r.explain(ctx, err)
 	}
-	return r.Undecided(ctx, paths)
+	started := time.Now()
+	r.rounds, r.loading = r.Rounds, 0
+	for {
+		for len(r.series.Captures) <= r.rounds {
+			if err := r.oneRound(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+			if err := r.capture(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+			if err := r.measureWorkers(ctx, false); err != nil {
+				return r.explain(ctx, err)
+			}
+		}
+		if len(r.series.Confirmations) == 0 {
+			r.series.Warmup, r.series.Units = r.warmup, r.units
+			r.measured = time.Since(started)
+		}
+		decision := Enough
+		if r.Decide != nil {
+			r.event(Event{Phase: Deciding})
+			var err error
+			if decision, err = r.Decide(whole, r.series); err != nil {
+				return err
+			}
+		}
+		switch {
+		case decision == More && r.rounds < r.MaxRounds && len(r.series.Confirmations) == 0:
+			r.rounds++
+		case decision == Confirm:
+			if err := r.confirm(ctx); err != nil {
+				return r.explain(ctx, err)
+			}
+		default:
+			return nil
+		}
+	}
 }
 
 // noteScripts writes the program's scripts into the last capture's sidecar.
@@ -222,7 +263,7 @@ func (r *run) lost() <-chan struct{} {
 func (r *run) explain(ctx context.Context, err error) error {
 	where := string(r.phase)
 	if r.round > 0 {
-		where = fmt.Sprintf("round %d of %d: %s", r.round, r.Warmup+r.Rounds, r.phase)
+		where = fmt.Sprintf("round %d of %d: %s", r.round, r.warmup+r.rounds, r.phase)
 	}
 	patience := time.NewTimer(exitPatience)
 	defer patience.Stop()
@@ -406,24 +447,33 @@ func (r *run) answers(ctx context.Context) (bool, error) {
 	return true, resp.Body.Close()
 }
 
-// capture settles the target and writes the next snapshot of the series.
+// capture writes the next snapshot of the series.
 func (r *run) capture(ctx context.Context) error {
-	path := filepath.Join(r.Dir, fmt.Sprintf("capture-%d.heapsnapshot%s", len(r.series.Captures)+1, r.Suffix))
-	return r.captureFrom(ctx, r.session, false, path, &r.series.Captures)
+	n := len(r.series.Captures)
+	c, err := r.take(ctx, fmt.Sprintf("capture-%d", n+1), n)
+	if err == nil {
+		r.series.Captures = append(r.series.Captures, c)
+	}
+	return err
 }
 
-// captureFrom settles the thread of a session and writes its next snapshot;
-// asleep says that its event loop does not turn.
-func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool, path string, series *[]Captured) error {
-	n := len(*series)
+// take captures the checked thread.
+func (r *run) take(ctx context.Context, name string, round int) (Captured, error) {
+	return r.takeFrom(ctx, r.session, false, name, round)
+}
+
+// takeFrom settles the thread of a session and writes a snapshot of it, after
+// the measured round of that number; asleep says that its event loop does not
+// turn.
+func (r *run) takeFrom(ctx context.Context, session *cdp.Session, asleep bool, name string, round int) (c Captured, err error) {
+	path := filepath.Join(r.Dir, name+".heapsnapshot"+r.Suffix)
 	r.event(Event{Phase: Settling})
 	// Listing the scripts leaves traces in the heap (0.5 MB the first time): it is
 	// done before the first capture and after the last, where it does not show.
 	var scripts []cdp.Script
-	if n == 0 {
-		var err error
+	if round == 0 {
 		if scripts, err = session.OwnScripts(ctx); err != nil {
-			return err
+			return c, err
 		}
 	}
 	settle := func() (cdp.Settled, error) {
@@ -435,25 +485,25 @@ func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool
 	}
 	settled, err := settle()
 	if err != nil {
-		return err
+		return c, err
 	}
 	if !settled.Quiet {
 		r.series.Warnings = append(r.series.Warnings,
-			fmt.Sprintf("capture %d: the heap was not quiet after %d collections: the program was at work, and what was in flight is in the snapshot", n+1, settled.Passes))
+			fmt.Sprintf("%s: the heap was not quiet after %d collections: the program was at work, and what was in flight is in the snapshot", name, settled.Passes))
 	}
 	before, err := session.Memory(ctx)
 	if err != nil {
-		return err
+		return c, err
 	}
 	room, err := session.Headroom(ctx, cdp.HeadroomOptions{})
 	if err != nil {
-		return err
+		return c, err
 	}
 	if err := room.Err(); err != nil {
 		if !r.Force {
-			return err
+			return c, err
 		}
-		r.series.Warnings = append(r.series.Warnings, fmt.Sprintf("capture %d was forced: %v", n+1, err))
+		r.series.Warnings = append(r.series.Warnings, fmt.Sprintf("%s was forced: %v", name, err))
 	}
 
 	r.event(Event{Phase: Capturing})
@@ -469,7 +519,7 @@ func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool
 	}
 	info, err := r.writeCapture(path, take)
 	if err != nil {
-		return err
+		return c, err
 	}
 	meta := cdp.Meta{
 		Tool:        r.Tool,
@@ -479,7 +529,7 @@ func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool
 		ThreadID:    session.Worker().ThreadID,
 		Script:      before.Script,
 		Mode:        o.Mode(),
-		Round:       n,
+		Round:       round,
 		Time:        info.Started,
 		Duration:    info.Duration,
 		Nodes:       info.Nodes,
@@ -489,12 +539,11 @@ func (r *run) captureFrom(ctx context.Context, session *cdp.Session, asleep bool
 	}
 	after, err := session.Memory(ctx)
 	if err != nil {
-		return err
+		return c, err
 	}
 	meta.After = &after
 	meta.Scripts = scripts
-	*series = append(*series, Captured{path, meta})
-	return meta.Write(path)
+	return Captured{path, meta}, meta.Write(path)
 }
 
 // writeCapture gives the file its name only when it is complete. What a target

@@ -176,15 +176,17 @@ func TestRunGoesOnWhileUndecided(t *testing.T) {
 	}{
 		{"decided at once", 0, 9, 3, 1},
 		{"decided after two more", 2, 9, 5, 3},
-		{"never decided", 99, 4, 5, 2},
-		{"no more allowed", 99, 2, 3, 0},
+		{"never decided", 99, 4, 5, 3},
+		{"no more allowed", 99, 2, 3, 1},
 	} {
 		var asked []int
 		series, err := Run(deadline(t), Options{
 			Launch: cdp.LaunchOptions{Argv: []string{bin, path}}, LoadFunction: "load", Warmup: -1, Rounds: 2, MaxRounds: test.max, Dir: t.TempDir(),
-			Undecided: func(_ context.Context, paths []string) (bool, error) {
-				asked = append(asked, len(paths))
-				return len(asked) <= test.undecided, nil
+			Decide: func(_ context.Context, so *Series) (Decision, error) {
+				if asked = append(asked, len(so.Captures)); len(asked) <= test.undecided {
+					return More, nil
+				}
+				return Enough, nil
 			},
 		})
 		if err != nil {
@@ -210,7 +212,7 @@ func TestRunFailsWithTheJudgement(t *testing.T) {
 	broken := errors.New("cannot read that")
 	series, err := Run(deadline(t), Options{
 		Launch: cdp.LaunchOptions{Argv: []string{bin, path}}, LoadFunction: "load", Warmup: -1, Rounds: 1, MaxRounds: 2, Dir: t.TempDir(),
-		Undecided: func(context.Context, []string) (bool, error) { return false, broken },
+		Decide: func(context.Context, *Series) (Decision, error) { return Enough, broken },
 	})
 	if !errors.Is(err, broken) || len(series.Captures) != 2 {
 		t.Errorf("%d captures, error %v, want 2 and %v", len(series.Captures), err, broken)

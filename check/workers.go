@@ -123,21 +123,23 @@ func (r *run) captureWorkers(ctx context.Context) error {
 			return err
 		}
 	}
-	r.Rounds += workerRounds
+	r.rounds += workerRounds
 	for round := 0; ; round++ {
 		for _, w := range grown {
 			if w.lost {
 				continue
 			}
-			path := filepath.Join(r.Dir, fmt.Sprintf("worker-%d-capture-%d.heapsnapshot%s", w.Worker.ThreadID, len(w.Captures)+1, r.Suffix))
-			err := r.captureFrom(ctx, w.session, w.asleep, path, &w.Captures)
+			n := len(w.Captures)
+			c, err := r.takeFrom(ctx, w.session, w.asleep, fmt.Sprintf("worker-%d-capture-%d", w.Worker.ThreadID, n+1), n)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if err != nil {
 				w.lost = true
 				r.series.Warnings = append(r.series.Warnings, fmt.Sprintf("%s grew, and could not be captured: %v", threadName(w.Worker), err))
+				continue
 			}
+			w.Captures = append(w.Captures, c)
 		}
 		if round == workerRounds || !slices.ContainsFunc(grown, func(w *WorkerSeries) bool { return !w.lost }) {
 			break

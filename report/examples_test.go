@@ -79,6 +79,12 @@ func leaking() *Report {
 	for i := range 4 {
 		r.Captures = append(r.Captures, capture(i))
 	}
+	r.Run = &Run{Warmup: 2, Rounds: 3, Units: 100, Unit: "request", Repeated: 9, Took: Took{Start: 310, Load: 2400, Settle: 1100, Capture: 900, Rest: 1500, Judge: 450, End: 60}}
+	r.Growth = &Trends{
+		Heap: Trend{180_000, 179_000, 181_000, 0.041667, true}, Objects: Trend{600, 600, 600, 0.041667, true},
+		External:  &Trend{0, -120, 310, 0.5, false},
+		Explained: 166_068, Unexplained: Trend{4_100.5, -900, 9_000, 0.375, false},
+	}
 	r.Normalize()
 	return r
 }
@@ -93,7 +99,7 @@ func clean() *Report {
 
 func inconclusive() *Report {
 	r := leaking()
-	r.Command, r.Verdict = "diff", Inconclusive
+	r.Command, r.Verdict, r.Run = "diff", Inconclusive, nil
 	r.Sentence = "two captures show what grew, not whether it goes on growing: take at least three"
 	r.Captures = r.Captures[:2]
 	r.Captures[0].Name, r.Captures[1].Name = "a.heapsnapshot", "b.heapsnapshot"
@@ -113,6 +119,7 @@ func inconclusive() *Report {
 func suspects() *Report {
 	r := leaking()
 	r.Command, r.Verdict, r.Sentence = "suspects", Leak, "2 holders keep 76 % of the heap"
+	r.Run, r.Growth = nil, nil
 	r.Captures = r.Captures[:1]
 	r.Quiet = []Quiet{{Judgement: "usual", Holder: `Map "templates" in views.js`, Count: 270, Bytes: 40_000, Why: "holds 90 entries"}}
 	r.Classes, r.Warnings, r.Accounted = nil, nil, Accounted{}

@@ -42,7 +42,9 @@ type Report struct {
 	Findings  []Finding    `json:"findings"` // most harmful first
 	Quiet     []Quiet      `json:"quiet"`    // growth that was seen and judged harmless
 	Accounted Accounted    `json:"accounted"`
-	Classes   []ClassDelta `json:"classes"` // first against last capture, as DevTools' comparison view
+	Run       *Run         `json:"run,omitempty"`    // of check only
+	Growth    *Trends      `json:"growth,omitempty"` // of diff and check
+	Classes   []ClassDelta `json:"classes"`          // first against last capture, as DevTools' comparison view
 	Warnings  []string     `json:"warnings"`
 	// Threads are the worker threads that were watched, in the order of their ids.
 	// All else is about the main thread, but for findings that name a thread.

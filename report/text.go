@@ -159,6 +159,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	}
 	p.quiet(r.Quiet)
 	p.accounted(r.Accounted)
+	p.growthPerRound(r)
 	p.classes(r.Classes)
 	p.warnings(r.Warnings)
 	p.next(r)
@@ -222,6 +223,9 @@ func captureLine(r *Report) string {
 		parts = append(parts, "heap "+FormatBytes(last.Bytes))
 	} else {
 		parts = append(parts, "heap "+FormatBytes(first.Bytes)+" to "+FormatBytes(last.Bytes))
+	}
+	if r.Run != nil {
+		parts = append(parts, r.Run.words())
 	}
 	return strings.Join(parts, ", ")
 }

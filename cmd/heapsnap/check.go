@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -36,9 +35,11 @@ func newCheck(a *app) *cobra.Command {
 take a heap snapshot after each round, and tell what grew in every round, who
 holds it, and which line to look at. Exit code 1 is a leak, 0 is none.
 
-Load is one of: a shell command per round, which finds the round's number in
-HEAPSNAP_ROUND; a function of the program, on globalThis, that is called and
-awaited; or just time, for a program that is busy anyway.`,
+Load is one of: a shell command, which finds the round's number in
+HEAPSNAP_ROUND, and in HEAPSNAP_RUN a number of its own; a function of the
+program, on globalThis, that is called with a number of its own and awaited; or
+just time, for a program that is busy anyway. A round is several runs of the
+load where they are short.`,
 		Example: `  heapsnap check --load 'npx autocannon -a 200 http://127.0.0.1:3000' -- node app.js
   heapsnap check --load-fn load --rounds 7 -o junit.json -- node app.js
   heapsnap check --every 60s --port 9229`,
@@ -50,10 +51,12 @@ awaited; or just time, for a program that is busy anyway.`,
 	f.StringVar(&o.LoadCommand, "load", "", "shell `COMMAND` that loads the program, once per round")
 	f.StringVar(&o.LoadFunction, "load-fn", "", "`NAME` of a function on globalThis that does one round of work")
 	f.DurationVar(&o.Every, "every", 0, "no load, just wait: the length of a round")
-	f.IntVar(&o.Warmup, "warmup", 2, "rounds before the first snapshot")
-	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured, at least 2")
+	f.IntVar(&o.Warmup, "warmup", 2, "rounds before the first snapshot, at least")
+	f.IntVar(&o.MaxWarmup, "max-warmup", 10, "go on to this many while the heap has not settled")
+	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured; a verdict takes 3")
 	f.IntVar(&o.MaxRounds, "max-rounds", 10, "go on to this many rounds while what was measured does not decide")
-	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if one round takes longer")
+	f.IntVar(&o.Units, "repeat", 0, "how often a round runs the load (0: up to 101 times, as long as that takes half a second)")
+	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if the load takes longer")
 	f.StringVar(&o.Ready, "ready", "", "`URL` that must answer before the first round")
 	f.BoolVar(&o.Stacks, "stacks", false, "also record the call stacks that make what stays: the program is 5 to 8 times slower")
 	f.BoolVar(&o.NoWorkers, "no-workers", false, "leave worker threads alone; else those that grow are captured in three more rounds")
@@ -87,16 +90,21 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	case o.Every < 0:
 		return usagef("--every %s: want a duration above 0", o.Every)
 	case o.Rounds < 1:
-		return usagef("--rounds %d: want 2 or more (1 shows growth, but cannot tell a leak)", o.Rounds)
+		return usagef("--rounds %d: want 3 or more (fewer show growth, but cannot tell a leak)", o.Rounds)
 	case o.MaxRounds < 0:
 		return usagef("--max-rounds %d: want a number of rounds, 0 for no more than --rounds", o.MaxRounds)
-	case o.Warmup < 0:
-		return usagef("--warmup %d: want 0 or more", o.Warmup)
+	case o.Warmup < 0 || o.MaxWarmup < 0:
+		return usagef("check: --warmup and --max-warmup want 0 or more")
+	case o.Units < 0:
+		return usagef("--repeat %d: want a number of runs, or 0 for as many as fit", o.Units)
 	case len(command) > 0 && len(script) > 0:
 		return usagef("check: %q before -- names a running process, and -- a command to start: give one of them", script[0])
 	}
 	if o.Warmup == 0 {
 		o.Warmup = -1 // zero is check's default
+	}
+	if o.Units == 0 {
+		o.Units = -1
 	}
 	defer c.out.close()
 	if err := c.out.open(); err != nil {
@@ -149,56 +157,22 @@ func (a *app) check(ctx context.Context, o *check.Options, dir string, j check.J
 		o.Progress = line.running
 	}
 	j.Progress = line.judging
-	var judgeErr error
-	if o.MaxRounds > o.Rounds {
-		o.Undecided = func(ctx context.Context, paths []string) (bool, error) {
-			var judged *report.Report
-			if judged, judgeErr = check.Judge(ctx, paths, j); judgeErr != nil {
-				return false, judgeErr
-			}
-			r = judged
-			return r.Verdict == report.Inconclusive, nil
-		}
-	}
-	series, err := check.Run(ctx, *o)
+	r, err = check.Examine(ctx, *o, j)
 	line.clear()
-	if judgeErr != nil {
-		return nil, judgeErr
-	}
-	if err != nil {
+	var run *check.RunError
+	if errors.As(err, &run) {
 		return nil, trouble(err)
 	}
-	var paths []string
-	for _, c := range series.Captures {
-		paths = append(paths, c.Path)
-	}
-	if r == nil || len(r.Captures) != len(paths) || lacksText(r) { // or it has been judged
-		if r, err = check.Judge(ctx, paths, j); err != nil {
-			return nil, err
-		}
-	}
-	if err := check.JudgeWorkers(ctx, r, series, j); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if rounds := len(paths) - 1; r.Verdict == report.Inconclusive && rounds == o.MaxRounds {
-		r.Sentence += fmt.Sprintf("; %d rounds are the limit that --max-rounds set", rounds)
-	}
-	line.clear()
 	r.Version = thisBuild().Version
-	r.Target = series.Target.Script
-	r.Warnings = append(series.Warnings, r.Warnings...)
 	if dir == "" { // names of files that are gone help nobody
 		for i := range r.Captures {
 			r.Captures[i].Name = roundName(i)
 		}
 	}
 	return r, nil
-}
-
-// lacksText reports whether a finding has no line of source: the texts of
-// scripts that no file has come with the end of the run.
-func lacksText(r *report.Report) bool {
-	return slices.ContainsFunc(r.Findings, func(f report.Finding) bool { return f.Location == nil || f.Location.Code == "" })
 }
 
 // createCompressed makes a file that only its owner reads, compressed by zstd.
@@ -246,6 +220,10 @@ func runText(e check.Event) string {
 		return fmt.Sprintf("round %d of %d: load", e.Round, e.Rounds)
 	case check.Settling:
 		return fmt.Sprintf("round %d of %d: collecting garbage", e.Round, e.Rounds)
+	case check.Repeating:
+		return fmt.Sprintf("something grew: a second look, load %d of %d", e.Repetition, e.Repetitions)
+	case check.Resting:
+		return "something grew: a second look, rest"
 	case check.Deciding:
 		return fmt.Sprintf("round %d of %d: judging", e.Round, e.Rounds)
 	case check.Capturing:

@@ -64,7 +64,7 @@ setInterval(() => {}, 1e6);
 		{"3", exitInconclusive, 7, "6 rounds are the limit that --max-rounds set"}, // 1500 200 1500 1500 200 1500
 	} {
 		node, path := script(t, strings.Replace(program, "EVERY", test.every, 1))
-		r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--rounds", "4", "--max-rounds", "6", "--format", "json", "--", node, path)
+		r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--repeat", "1", "--warmup", "2", "--max-warmup", "2", "--rounds", "4", "--max-rounds", "6", "--format", "json", "--", node, path)
 		var got report.Report
 		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 			t.Fatalf("%v: %q", err, r.errors)
@@ -77,7 +77,7 @@ setInterval(() => {}, 1e6);
 
 func TestCheckReportsALeakThatNoRuleKnows(t *testing.T) {
 	node, path := script(t, madeUp)
-	r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--rounds", "3", "--format", "json", "--", node, path)
+	r := heapsnapIn(t, t.TempDir(), nil, "check", "--load-fn", "work", "--repeat", "1", "--rounds", "3", "--format", "json", "--", node, path)
 	if r.code != 1 {
 		t.Fatalf("code %d, stderr %q", r.code, r.errors)
 	}

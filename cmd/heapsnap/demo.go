@@ -152,6 +152,7 @@ func (c *demoCommand) live(ctx context.Context, node string, program fixtures.Pr
 		LoadFunction: "load",
 		Warmup:       warmup,
 		Rounds:       rounds,
+		MaxRounds:    2 * rounds,
 		Progress:     c.steps(),
 	}
 	return c.app.check(ctx, &o, "", check.JudgeOptions{Classes: true})

@@ -56,6 +56,8 @@ type Result struct {
 	Report report.Report // zero if Stdout is no JSON, which only a run that failed may do
 	Stdout []byte
 	Stderr []byte
+	// OwnCPU is the processor time of heapsnap itself, without the program's and the load's; 0 where that is not known.
+	OwnCPU time.Duration
 }
 
 // Check runs `heapsnap check` for so many rounds of a program's load function, with further flags as given.
@@ -99,13 +101,22 @@ func Run(tb testing.TB, args ...string) Result {
 	cmd.WaitDelay = 20 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	var own time.Duration
+	err := cmd.Start()
+	if err == nil {
+		ended := make(chan struct{})
+		watched := make(chan time.Duration)
+		go func() { watched <- ownCPU(cmd.Process.Pid, ended) }()
+		err = cmd.Wait()
+		close(ended)
+		own = <-watched
+	}
 
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		tb.Fatalf("heapsnap %s: %v\n%s", strings.Join(args, " "), errors.Join(err, ctx.Err()), stderr.Bytes())
 	}
-	r := Result{Exit: cmd.ProcessState.ExitCode(), Stdout: stdout.Bytes(), Stderr: stderr.Bytes()}
+	r := Result{Exit: cmd.ProcessState.ExitCode(), Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), OwnCPU: own}
 	if err := json.Unmarshal(r.Stdout, &r.Report); err != nil && (r.Exit == 0 || r.Exit == 1) {
 		tb.Fatalf("heapsnap %s: exit %d with no report: %v\n%s%s", strings.Join(args, " "), r.Exit, err, r.Stdout, r.Stderr)
 	}
