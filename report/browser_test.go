@@ -166,7 +166,10 @@ func TestHostileStringsInABrowser(t *testing.T) {
 	attacks := append(slices.Clone(hostileStrings), `"><img src=x onerror=alert(1)>`, `</script><script>alert(2)</script>`, `<!--<script>`, `'-alert(3)-'`,
 		`javascript:alert(4)`, "=HYPERLINK(\"http://127.0.0.1/\")", strings.Repeat("<b>", 1<<20/3))
 	for i, s := range attacks {
-		pages := map[string][]byte{"loop": loopAs(t, blocked(s), HTML, Options{})}
+		pages := map[string][]byte{
+			"loop":   loopAs(t, blocked(s), HTML, Options{Rules: []Rule{{s, s, s, s, s, s, s, nil}}}),
+			"report": as(t, hostile(s), HTML, Options{Rules: []Rule{{s, s, s, s, s, s, s, nil}}}),
+		}
 		for name, page := range pages {
 			if len(page) > 4<<20 {
 				t.Errorf("string %d: the %s page has %d bytes", i, name, len(page))
@@ -192,6 +195,9 @@ func TestScreenshots(t *testing.T) {
 	}
 	b := browser.Start(t)
 	pages := map[string][]byte{"loop-blocked": loopAs(t, blocked(""), HTML, Options{}), "loop-healthy": loopAs(t, healthy(), HTML, Options{})}
+	for name, r := range map[string]*Report{"leak": leaking(), "clean": clean(), "inconclusive": inconclusive(), "suspects": suspects(), "many": many()} {
+		pages["report-"+name] = as(t, r, HTML, Options{})
+	}
 	given, err := filepath.Glob(filepath.Join(dir, "*.html")) // of real runs
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +217,71 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
+}
+
+func as(t *testing.T, r *Report, f Format, o Options) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, r, f, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestReportPageInABrowser(t *testing.T) {
+	b := startBrowser(t)
+	p := openPage(t, b, "report", as(t, leaking(), HTML, Options{}), desktop)
+	if got := p.Text("h1"); !strings.HasPrefix(got, "LEAK 2 leaks") {
+		t.Errorf("the page begins with %q", got)
+	}
+	// The path to the holder is there when it is asked for.
+	if n := p.Count(".steps li"); n != 0 {
+		t.Errorf("%d steps of paths are shown at first, want none", n)
+	}
+	p.Click("details.path > summary", 0)
+	if n := p.Count(".steps li"); n != 6 {
+		t.Errorf("%d steps are shown, want 6", n)
+	}
+	if got, want := p.Text(".steps li.holder"), ".exports EventEmitter @6153 ← the holder"; got != want {
+		t.Errorf("the holder is %q, want %q", got, want)
+	}
+	p.Click("details.path > summary", 0)
+	if n := p.Count(".steps li"); n != 0 {
+		t.Errorf("%d steps are shown after another click, want none", n)
+	}
+	if n := p.Count(".chart polyline"); n < 3 {
+		t.Errorf("%d curves, want two of findings and some of memory", n)
+	}
+	classes := func() (names []string) {
+		p.Eval(`[...document.querySelectorAll('#classes tbody tr')].filter((e) => e.checkVisibility()).map((e) => e.cells[0].textContent)`, &names)
+		return names
+	}
+	same := func(when string, want ...string) {
+		t.Helper()
+		if got := classes(); !slices.Equal(got, want) {
+			t.Errorf("%s: classes %q, want %q", when, got, want)
+		}
+	}
+	same("at first", "(closure)", "Array", "Session", "(string)", "Map", "Promise")
+	p.Click("#classes th button", 6)
+	same("by size, largest first", "(closure)", "Session", "Array", "Promise", "Map", "(string)")
+	p.Click("#classes th button", 6)
+	same("by size, smallest first", "(string)", "Map", "Promise", "Array", "Session", "(closure)")
+	p.Click("#classes th button", 0)
+	same("by name", "(closure)", "(string)", "Array", "Map", "Promise", "Session")
+	p.Click("input[data-filter]", 0)
+	p.Type("S")
+	same("with an s", "(closure)", "(string)", "Promise", "Session")
+	p.Type("ess")
+	same("with sess", "Session")
+	if got := p.Text("#classes-shown"); got != "1 of 6" {
+		t.Errorf("the filter says %q", got)
+	}
+}
+
+func TestReportPageLooks(t *testing.T) {
+	golden(t, "leak.html", markup(as(t, leaking(), HTML, Options{Rules: []Rule{{Name: "cache", Title: "A Map only grows", Why: "Nothing is deleted.", Before: "m.set(k, v)", After: "m.delete(k)"}}})))
+	golden(t, "suspects.html", markup(as(t, suspects(), HTML, Options{})))
 }
 
 func TestLoopPageLooks(t *testing.T) {

@@ -45,7 +45,7 @@ type renderer struct {
 var renderers = []renderer{
 	{Text, writeText, writeSummaryText, writeLoopText},
 	{JSON, writeJSON, writeSummaryJSON, writeLoopJSON},
-	{HTML, nil, nil, writeLoopHTML},
+	{HTML, writeHTML, nil, writeLoopHTML},
 	{SVG, plotAs(SVG), nil, plotLoopAs(SVG)},
 	{PNG, plotAs(PNG), nil, plotLoopAs(PNG)},
 }
@@ -80,9 +80,6 @@ func Write(w io.Writer, r *Report, f Format, o Options) error {
 	form, err := find(f)
 	if err != nil {
 		return err
-	}
-	if form.report == nil {
-		return fmt.Errorf("%w: a report of captures cannot be shown as %s", ErrNoForm, f)
 	}
 	return form.report(w, r, o)
 }

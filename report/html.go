@@ -33,7 +33,7 @@ const (
 	htmlCode = 240 // of a line of source
 )
 
-// htmlPage is what html/page.html shows.
+// htmlPage is what html/page.html shows: Loop or Report is set.
 type htmlPage struct {
 	Title   string
 	Policy  string
@@ -41,29 +41,36 @@ type htmlPage struct {
 	Scripts []template.JS
 	Data    template.JS // JSON for the scripts
 	Loop    *loopPage
+	Report  *reportPage
 }
 
-// loopScripts are the scripts of a page.
+// The scripts of the pages.
 var (
-	loopScripts = []string{"parts.js", "table.js", "timeline.js", "flame.js"}
+	loopScripts   = []string{"parts.js", "table.js", "timeline.js", "flame.js"}
+	reportScripts = []string{"parts.js", "table.js"}
 )
 
 var htmlTemplates = template.Must(template.New("").Funcs(template.FuncMap{
-	"text":     func(s string) string { return clip(s, htmlText) },
-	"name":     func(s string) string { return clip(s, htmlName) },
-	"path":     func(s string) string { return clip(s, htmlPath) },
-	"position": Location.position,
-	"code":     htmlCodeOf,
-	"located":  located,
-	"function": functionName,
-	"rule":     findRule,
-	"bytes":    FormatBytes,
-	"count":    FormatCount,
-	"ms":       FormatMS,
-	"percent":  func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) },
-	"plural":   plural,
-	"upper":    strings.ToUpper,
-	"inc":      func(i int) int { return i + 1 },
+	"text":        func(s string) string { return clip(s, htmlText) },
+	"name":        func(s string) string { return clip(s, htmlName) },
+	"path":        func(s string) string { return clip(s, htmlPath) },
+	"position":    Location.position,
+	"code":        htmlCodeOf,
+	"located":     located,
+	"function":    functionName,
+	"rule":        findRule,
+	"holder":      Holder.words,
+	"entries":     entriesOf,
+	"signed":      signedCount,
+	"signedBytes": signedBytes,
+	"bytes":       FormatBytes,
+	"count":       FormatCount,
+	"ms":          FormatMS,
+	"percent":     func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) },
+	"plural":      plural,
+	"upper":       strings.ToUpper,
+	"lower":       strings.ToLower,
+	"inc":         func(i int) int { return i + 1 },
 }).ParseFS(htmlFiles, "html/*.html"))
 
 // writePage writes a page with its scripts and the data they read.

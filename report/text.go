@@ -168,12 +168,11 @@ func writeText(w io.Writer, r *Report, o Options) error {
 }
 
 func (p *page) verdict(r *Report) {
-	word, s := strings.ToUpper(clip(string(r.Verdict), 20)), bold
+	word, s := verdictWord(r), bold
 	switch r.Verdict {
 	case Leak:
-		s = red
-		if len(r.Findings) > 0 && r.Findings[0].Verdict == Suspect {
-			word, s = "SUSPECT", bold // nobody has seen it grow
+		if word == "LEAK" {
+			s = red
 		}
 	case More:
 		s = red
@@ -202,6 +201,14 @@ func threadLine(t Thread) string {
 		return line + ", it does not grow"
 	}
 	return line + ": it ended or did not answer"
+}
+
+// verdictWord is the verdict as it heads a report.
+func verdictWord(r *Report) string {
+	if r.Verdict == Leak && len(r.Findings) > 0 && r.Findings[0].Verdict == Suspect {
+		return "SUSPECT" // nobody has seen it grow
+	}
+	return strings.ToUpper(clip(string(r.Verdict), 20))
 }
 
 // captureLine says in one line what was compared: the captures, the program,
@@ -487,19 +494,24 @@ func (p *page) holders(indent int, f *Finding) {
 	}
 }
 
+// pathEnd says what is at the end of a finding's path.
+func pathEnd(f *Finding) string {
+	switch {
+	case len(f.Survivors.PerRound) == 0:
+		return "  ← one of what it holds"
+	case f.Verdict != Leak:
+		return "  ← not freed"
+	}
+	return "  ← never freed"
+}
+
 // path writes the retaining path as a ladder, each step one deeper.
 func (p *page) path(indent int, f *Finding) {
 	if len(f.Path) == 0 {
 		return
 	}
 	p.heading(indent, "Why it cannot be freed")
-	end := "  ← never freed"
-	switch {
-	case len(f.Survivors.PerRound) == 0:
-		end = "  ← one of what it holds"
-	case f.Verdict != Leak:
-		end = "  ← not freed"
-	}
+	end := pathEnd(f)
 	depth := 2
 	if p.narrow() {
 		depth = 1
@@ -628,56 +640,68 @@ func clipEnd(s string, max int) string {
 	return strings.TrimRight(head, " ") + "…"
 }
 
-func (p *page) accounted(a Accounted) {
+// account is a part of the growth.
+type account struct {
+	Name  string
+	Bytes uint64
+	Share string
+}
+
+// accounts are the parts of the growth that are not 0, and at last all of it;
+// none without growth.
+func accounts(a Accounted) []account {
 	if a.Total == 0 {
-		return
+		return nil
 	}
-	kinds := []struct {
-		name  string
-		bytes uint64
-	}{
-		{"leaks", a.Leaks},
-		{"bounded: caches, pools", a.Bounded},
-		{"warm-up", a.WarmUp},
-		{"work in flight", a.InFlight},
-		{"V8's own churn", a.Churn},
-		{"too small to judge", a.Small},
+	all := []account{
+		{"leaks", a.Leaks, ""},
+		{"bounded: caches, pools", a.Bounded, ""},
+		{"warm-up", a.WarmUp, ""},
+		{"work in flight", a.InFlight, ""},
+		{"V8's own churn", a.Churn, ""},
+		{"too small to judge", a.Small, ""},
 	}
 	var parts []uint64
 	var sum uint64
-	for _, k := range kinds {
-		parts = append(parts, k.bytes)
-		sum += k.bytes
+	for _, k := range all {
+		parts = append(parts, k.Bytes)
+		sum += k.Bytes
 	}
 	// The report promises that the parts add up; if they do not, the rest is
 	// shown rather than hidden.
 	if sum < a.Total {
-		kinds = append(kinds, struct {
-			name  string
-			bytes uint64
-		}{"not accounted for", a.Total - sum})
+		all = append(all, account{"not accounted for", a.Total - sum, ""})
 		parts = append(parts, a.Total-sum)
 	}
-	p.heading(0, "Where the growth went")
-	percent := percentages(parts)
-	var rows []row
 	whole := 0
-	for i, k := range kinds {
-		whole += percent[i]
-		if k.bytes == 0 {
-			continue
+	for i, percent := range percentages(parts) {
+		whole += percent
+		all[i].Share = fmt.Sprintf("%d %%", percent)
+		if percent == 0 {
+			all[i].Share = "<1 %"
 		}
+	}
+	all = slices.DeleteFunc(all, func(k account) bool { return k.Bytes == 0 })
+	return append(all, account{"all growth since the first capture", a.Total, fmt.Sprintf("%d %%", whole)})
+}
+
+func (p *page) accounted(a Accounted) {
+	all := accounts(a)
+	if len(all) == 0 {
+		return
+	}
+	p.heading(0, "Where the growth went")
+	var rows []row
+	for i, k := range all {
 		s := plain
-		if i == 0 {
+		switch {
+		case i == len(all)-1:
+			s = bold
+		case k.Name == "leaks":
 			s = red
 		}
-		share := fmt.Sprintf("%d %%", percent[i])
-		if percent[i] == 0 {
-			share = "<1 %"
-		}
-		rows = append(rows, row{s, []string{k.name, FormatBytes(k.bytes), share}})
+		rows = append(rows, row{s, []string{k.Name, FormatBytes(k.Bytes), k.Share}})
 	}
-	rows = append(rows, row{bold, []string{"all growth since the first capture", FormatBytes(a.Total), fmt.Sprintf("%d %%", whole)}})
 	p.table(2, rows)
 }
 

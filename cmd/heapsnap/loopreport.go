@@ -78,15 +78,6 @@ func loopFlames(flames []eventloop.Flame) []report.LoopFlame {
 	return out
 }
 
-// causeRules is the documentation of what blocks a loop.
-func causeRules() []report.Rule {
-	var out []report.Rule
-	for _, c := range eventloop.Causes() {
-		out = append(out, report.Rule{Name: c.Name, Title: c.Title, Why: c.Why, Sign: c.Sign, Fix: c.Fix, Before: c.Before, After: c.After, Links: c.Links})
-	}
-	return out
-}
-
 func inMS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func loopDelay(p eventloop.Percentiles, measured bool) report.LoopDelay {

@@ -118,6 +118,7 @@ func (o *output) write(show func(io.Writer, report.Format, report.Options) error
 
 // report writes r and returns its verdict as the command's result.
 func (o *output) report(r *report.Report) error {
+	o.rules = leakRules()
 	err := o.write(func(w io.Writer, f report.Format, opts report.Options) error {
 		return report.Write(w, r, f, opts)
 	})

@@ -4,7 +4,7 @@
 
 for (const table of document.querySelectorAll('table')) {
   const body = table.tBodies[0];
-  if (!body || body.rows.length < 2) continue;
+  if (!table.tHead || body.rows.length < 2) continue;
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
     const button = el('button', { type: 'button', title: 'sort by ' + head.textContent }, head.textContent);
