@@ -86,6 +86,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 		return nil, err
 	}
 	fill(r, d, found)
+	noteOutside(r, d, found)
 	if census != nil {
 		o.Progress("comparing classes", 0)
 		r.Classes = classes(census.Compare(last))

@@ -320,3 +320,36 @@ func (p *Pass) userPlace(n heapsnap.Node) *Location {
 
 // userScripts returns the program's scripts, those of packages last.
 func (p *Pass) userScripts() []string { return p.scripts(p.s.Root(), nil) }
+
+// Native is a kind of objects of Node's C++ side that survive in a site.
+type Native struct {
+	Name     string // as node::MemoryRetainer::MemoryInfoName has it: ZlibStream
+	Site     *diff.GrowthSite
+	PerRound []int
+}
+
+// Natives counts the survivors that stand for objects of Node's C++ side, by
+// site and kind: those of which every round left some.
+func Natives(d *diff.Diff) []Native {
+	p := newPass(d, Options{})
+	var all []Native
+	for i := range p.s.NodeCount() {
+		n := heapsnap.Node(i)
+		born := d.Cohort(n)
+		if born == 0 || p.s.Type(n) != heapsnap.Object {
+			continue
+		}
+		name := p.native(n)
+		if name == "" {
+			continue
+		}
+		site := d.SiteOf(n)
+		at := slices.IndexFunc(all, func(o Native) bool { return o.Name == name && o.Site == site })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Native{name, site, make([]int, d.Captures-1)})
+		}
+		all[at].PerRound[born-1]++
+	}
+	return slices.DeleteFunc(all, func(n Native) bool { return slices.Contains(n.PerRound, 0) })
+}
