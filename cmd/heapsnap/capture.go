@@ -50,11 +50,13 @@ The file gets its name when it is complete, and is readable by you only.`,
 		Example: `  heapsnap capture --pid 4242 -o heap.heapsnapshot.zst
   heapsnap capture --pid 4242 --redact -o to-share.heapsnapshot.zst
   heapsnap capture --pid 4242 --probe 10s*3 -o "$PRESIGNED_URL"
+  heapsnap capture --k8s shop/api-7d9c/app -o heap.heapsnapshot.zst
   heapsnap capture --port 9229 -o - | gzip > heap.heapsnapshot.gz`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
 	c.target.flags(cmd)
+	c.target.remote(cmd)
 	cmd.Flags().StringVarP(&c.file, "output", "o", "", "`FILE` to write, compressed if it ends in .gz or .zst; - is stdout; or a URL that a PUT was signed for")
 	cmd.Flags().BoolVar(&c.options.Numeric, "numeric", false, "with the values of numbers")
 	cmd.Flags().BoolVar(&c.options.Internals, "internals", false, "with V8's own objects under their names")

@@ -22,6 +22,7 @@ type targetFlags struct {
 	url    string
 	worker string
 	keep   bool
+	k8s    string // NAMESPACE/POD[/CONTAINER]; pid is then one in there
 
 	guard *guard // of an inspector that find opened; see open
 }
@@ -32,6 +33,11 @@ func (t *targetFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.url, "url", "", "inspector's address, as HOST:PORT or ws://...")
 	cmd.Flags().StringVar(&t.worker, "worker", "", "a worker thread of it, by thread id or name (see heapsnap targets --workers)")
 	cmd.Flags().BoolVar(&t.keep, "keep-inspector", false, "leave the inspector open that --pid opened")
+}
+
+// remote adds --k8s to a command that goes by connect.
+func (t *targetFlags) remote(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.k8s, "k8s", "", "`NAMESPACE/POD[/CONTAINER]`, by way of kubectl; --pid is then the process's id in there")
 }
 
 // named reports whether a flag names the process.
@@ -48,6 +54,9 @@ type connection struct {
 // line: nothing, or a part of a script's name. All its errors are targetErrors
 // or usageErrors.
 func (t *targetFlags) connect(ctx context.Context, args []string) (*connection, error) {
+	if t.k8s != "" {
+		return t.connectPod(ctx, args)
+	}
 	target, opened, err := t.find(ctx, args)
 	if err != nil {
 		return nil, err
@@ -63,6 +72,31 @@ func (t *targetFlags) connect(ctx context.Context, args []string) (*connection, 
 			t.guard.over()
 		}
 	}
+	return t.dial(ctx, target, c)
+}
+
+// connectPod is connect for a container of Kubernetes.
+func (t *targetFlags) connectPod(ctx context.Context, args []string) (*connection, error) {
+	if t.port != 0 || t.url != "" || len(args) > 0 {
+		return nil, usagef("name the target once: --k8s with or without --pid, or --port, --url or a script's name")
+	}
+	p, err := parsePod(t.k8s, t.pid)
+	if err != nil {
+		return nil, err
+	}
+	target, closing, err := p.reach(ctx, t.keep)
+	if err != nil {
+		return nil, trouble(err)
+	}
+	return t.dial(ctx, target, &connection{close: func() {
+		if err := closing(); err != nil {
+			t.app.note("warning: %v", err)
+		}
+	}})
+}
+
+// dial connects to the target, and c.close ends that, too.
+func (t *targetFlags) dial(ctx context.Context, target cdp.Target, c *connection) (_ *connection, err error) {
 	if c.main, err = cdp.Dial(ctx, target); err != nil {
 		c.close()
 		return nil, trouble(err)
