@@ -48,7 +48,7 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
-func calibrate(t *testing.T, node, shape string) string {
+func calibrate(t *testing.T, node, shape string) (row string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	program, err := filepath.Abs("testdata/shapes.cjs")
@@ -107,11 +107,15 @@ func calibrate(t *testing.T, node, shape string) string {
 	if memory > 2 && max(h.Need, need) > small {
 		t.Errorf("extra memory: %d MiB predicted, %d measured", h.Need/mib, need/mib)
 	}
-	if pause > 2 && max(h.Pause, busy).Seconds() > short {
+	// Where Headroom says that it may take far longer, it may.
+	if pause > 2 && (h.Slow == "" || busy < h.Pause) && max(h.Pause, busy).Seconds() > short {
 		t.Errorf("pause: %.1f s predicted, %.1f measured", h.Pause.Seconds(), busy.Seconds())
 	}
 	if testing.Verbose() {
 		t.Logf("heap %d MiB, large %d, objects predicted %d, there %d, file %d, predicted %d, %+v", m.HeapUsed/mib, m.LargeObjects/mib, h.Nodes, info.Nodes, info.Bytes, h.File, m)
+	}
+	if h.Slow != "" {
+		defer func() { row += "  told: may be slow" }()
 	}
 	return fmt.Sprintf("%5d MiB heap %8d objects  memory %5d / %5d MiB  pause %5.1f / %5.1f s (%5.1f by the clock)  file %4d / %4d MiB",
 		m.HeapUsed/mib, info.Nodes, h.Need/mib, need/mib, h.Pause.Seconds(), busy.Seconds(), info.Duration.Seconds(), h.File/mib, info.Bytes/mib)

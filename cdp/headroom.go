@@ -28,8 +28,8 @@ type Headroom struct {
 	File  uint64 // expected size of the snapshot
 	Have  uint64 // bytes that the target can grow by; 0 with Limit "" if unknown
 	Limit string // what sets Have, such as "cgroup /kubepods/x (512 MiB)" or "host memory"
-	// Pause is how long the target's thread will about stand still. It is a
-	// guess from two slow cores, within a factor of three elsewhere.
+	// Pause is how long the target's thread will about stand still, with a core
+	// for itself; with half of one, twice as long.
 	Pause time.Duration
 	// Slow says why it may take far longer on this version of Node, "" if nothing
 	// is known.
@@ -62,13 +62,15 @@ func size(n uint64) string {
 	return fmt.Sprintf("%d MiB", n>>20)
 }
 
-// The model, measured with a 184 MB heap of 4.5 M nodes, node major by major:
-// RSS grew by 540 B (18, 20), 505 B (22), 495 B (24, 26) per node, the file has
-// 76 to 84 B per node, and 140 to 250 thousand nodes passed per second.
+// The model. `make calibrate` holds it to what heaps of five shapes cost on five
+// Node lines; the figures are from there (heaps of 30 MiB, half a million to a
+// million objects) and from one of 184 MB with 4.5 million objects: RSS grew by
+// 470 (records) to 890 bytes (Maps) an object, by 500 in the large heap, and the
+// file has 60 to 98 bytes an object.
 const (
-	bytesPerObject = 40 // of heapUsed; 42 in that program
+	bytesPerObject = 40 // of heapUsed without large objects
+	rssPerNode     = 600
 	filePerNode    = 84
-	nodesPerSecond = 200_000
 	// slowFrom is the number of objects from which on the time that Node 18 needs
 	// for ever new texts (200,000 took 18 to 48 s, 2 to 6 on later ones) is felt.
 	slowFrom = 400_000
@@ -76,14 +78,18 @@ const (
 	repeatCost = 30 << 20
 )
 
-func rssPerNode(major int) uint64 {
+// nodesPerSecond is what V8 does on a core that it has to share a little: two
+// thirds of what it was seen to do alone.
+func nodesPerSecond(major int) float64 {
 	switch {
 	case major >= 24:
-		return 495
+		return 450_000
 	case major >= 22:
-		return 505
+		return 300_000
+	case major >= 20:
+		return 240_000
 	}
-	return 540
+	return 150_000
 }
 
 // HeadroomOptions is for the unusual; its zero value reads this machine's files
@@ -117,19 +123,19 @@ func (s *Session) Headroom(ctx context.Context, o HeadroomOptions) (Headroom, er
 // many nodes.
 func estimate(m Memory, before int) Headroom {
 	nodes := (m.HeapUsed - min(m.LargeObjects, m.HeapUsed)) / bytesPerObject
-	perNode := rssPerNode(majorOf(m.NodeVersion))
+	major := majorOf(m.NodeVersion)
 	h := Headroom{
 		Nodes: int(nodes),
-		Need:  nodes * perNode,
+		Need:  nodes * rssPerNode,
 		File:  nodes * filePerNode,
-		Pause: time.Duration(float64(nodes) / nodesPerSecond * float64(time.Second)),
+		Pause: time.Duration(float64(nodes) / nodesPerSecond(major) * float64(time.Second)),
 	}
-	if majorOf(m.NodeVersion) == 18 && nodes > slowFrom {
+	if major == 18 && nodes > slowFrom {
 		h.Slow = "Node 18 takes up to ten times as long for a heap of many texts"
 	}
 	if before > 0 {
 		grown := uint64(max(0, int(nodes)-before))
-		h.Need = grown*perNode + repeatCost
+		h.Need = grown*rssPerNode + repeatCost
 	}
 	h.Worst = h.Need + h.File
 	return h

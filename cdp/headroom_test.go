@@ -76,10 +76,16 @@ func TestMemoryLeft(t *testing.T) {
 }
 
 func TestHeadroom(t *testing.T) {
-	// The measured program: 184 MB of heap, 4.5 million nodes, +2.1 to 2.3 GB.
+	// The measured program: 184 MB of heap, 4.5 million nodes, +2.1 to 2.3 GB. What
+	// is short by a little is worse than what is over by more.
 	h := estimate(Memory{HeapUsed: 184 << 20, NodeVersion: "v20.20.2"}, 0)
-	if h.Need < 2100<<20 || h.Need > 2700<<20 {
+	if h.Need < 2100<<20 || h.Need > 4400<<20 {
 		t.Errorf("Need = %s, measured 2.2 GB", size(h.Need))
+	}
+	// Of a heap that is mostly large objects there are few.
+	large := estimate(Memory{HeapUsed: 184 << 20, LargeObjects: 160 << 20, NodeVersion: "v20.20.2"}, 0)
+	if large.Need > h.Need/7 || large.Pause > h.Pause/7 {
+		t.Errorf("with large objects Need = %s, Pause = %s", size(large.Need), large.Pause)
 	}
 	again := estimate(Memory{HeapUsed: 184 << 20, NodeVersion: "v20.20.2"}, h.Nodes)
 	if again.Need >= h.Need/10 {
