@@ -99,6 +99,7 @@ type Finding struct {
 	Requests  []string // what was asked for meanwhile
 	Fix       string
 	late      bool // does not block the loop
+	near      bool // Site is not on the stack; see nearestUse
 	perBlock  []time.Duration
 	detailUs  map[string]int64
 	leaf      stackKey
@@ -156,6 +157,7 @@ type analysis struct {
 	main             *ledger
 	claims           map[stackKey][]part
 	ledger           []*ledger
+	near             map[claimKey]Site // of the program, for sites in packages
 	places
 }
 
@@ -174,7 +176,7 @@ func Analyze(r *Recording, o Options) *Analysis {
 			o.Threshold = o.MaxBlock
 		}
 	}
-	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, places: newPlaces(newSources(r, o.Source), r.Packages), claims: map[stackKey][]part{}}
+	a := &analysis{maxBlock: o.MaxBlock, maxP99: o.MaxP99, rec: r, places: newPlaces(newSources(r, o.Source), r.Packages), claims: map[stackKey][]part{}, near: map[claimKey]Site{}}
 	a.Recording, a.Threshold = r, o.Threshold
 	a.Warnings = append(a.Warnings, r.Warnings...)
 	for i := range r.Threads {
@@ -802,6 +804,7 @@ func (a *analysis) findFindings() {
 		a.Findings = append(a.Findings, *f)
 	}
 	a.foldAllocation()
+	a.findNearest()
 	for i := range a.Findings {
 		a.describe(&a.Findings[i])
 	}
@@ -834,7 +837,11 @@ func (a *analysis) findFindings() {
 		}
 	}
 	for i := range a.Blocks {
-		a.Blocks[i].Site = a.placed(a.Blocks[i].Site)
+		b := &a.Blocks[i]
+		if near, ok := a.near[claimKey{b.Cause, b.Site.key()}]; ok {
+			b.Site = near
+		}
+		b.Site = a.placed(b.Site)
 	}
 }
 
@@ -915,10 +922,8 @@ func (a *analysis) describe(f *Finding) {
 			break
 		}
 	}
-	if near, through, ok := a.nearestUse(f.leaf); ok && a.packaged(f.Site) {
-		f.Also = append([]Site{f.Site}, f.Also...)
-		f.Site, f.Through = near, through
-		f.Evidence = append(f.Evidence, "no line of the program is on the stack; the nearest is where it calls "+through)
+	if f.near {
+		f.Evidence = append(f.Evidence, "no line of the program is on the stack; the nearest is where it calls "+f.Through)
 	}
 	f.Code = a.code(f.Site)
 	f.Site = a.placed(f.Site)
@@ -927,10 +932,16 @@ func (a *analysis) describe(f *Finding) {
 	}
 	f.Fix = f.Cause.Fix
 	a.describePackage(f)
+	if f.Package != "" {
+		f.Fix = packageFix(f)
+	}
 	f.Title = title(f, what)
 	if f.Count > 1 {
 		slices.Sort(f.perBlock)
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%d blocks, %s in the median and %s at worst", f.Count, round(f.perBlock[len(f.perBlock)/2]), round(f.Worst)))
+	}
+	if f.Count == 0 && len(f.perBlock) > 0 {
+		f.Worst = slices.Max(f.perBlock) // a part of blocks that have another first cause
 	}
 	if f.Count == 1 {
 		f.Evidence = append(f.Evidence, "one block of "+round(f.Worst))
@@ -1014,6 +1025,26 @@ func (a *analysis) describePackage(f *Finding) {
 		}
 		f.Evidence = append(f.Evidence, "packages on the stack, innermost first: "+strings.Join(names, ", "))
 	}
+}
+
+// packageFix is what to do about time that a package takes: its code is not the
+// developer's to change, the call of it is.
+func packageFix(f *Finding) string {
+	name := f.Package
+	if i := strings.LastIndex(name, "@"); i > 0 {
+		name = name[:i]
+	}
+	switch f.Cause {
+	case &regexpCause:
+		return fmt.Sprintf("The pattern is in %s and not yours: see whether a newer version has mended it (npm audit, npm outdated %s). Until then check, "+
+			"before this line, how long the text is, and refuse or cut what no honest user would send.", name, name)
+	case &cpuCause, &gcCause:
+		return fmt.Sprintf("Call %s less on this line: once at the start instead of for every request, with less data, or keep what it has returned "+
+			"(a compiled template, a parsed file, a finished picture). What has to be done each time belongs into a worker thread (piscina keeps a pool of them).", name)
+	case &syncFSCause, &cryptoCause, &zlibCause, &childProcessCause:
+		return fmt.Sprintf("Look for the asynchronous form of this call in %s (a promise, a callback, a stream), or do it once at the start. %s", name, f.Cause.Fix)
+	}
+	return f.Cause.Fix
 }
 
 func title(f *Finding, what string) string {

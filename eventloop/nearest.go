@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"slices"
@@ -110,6 +111,64 @@ func (a *analysis) nearestUse(k stackKey) (Site, string, bool) {
 		called = a.packageLabel(best.script, folder+"/package.json")
 	}
 	return best, called, true
+}
+
+// findNearest gives findings in packages the program's line that leads there, and
+// makes one of those that have the same.
+func (a *analysis) findNearest() {
+	type line struct {
+		cause *Cause
+		file  string
+		line  int
+	}
+	slices.SortFunc(a.Findings, func(x, y Finding) int { return cmp.Or(cmp.Compare(y.Total, x.Total), bySite(x.Site, y.Site)) })
+	first := map[line]int{}
+	var kept []Finding
+	for _, f := range a.Findings {
+		if a.packaged(f.Site) {
+			if site, through, ok := a.nearestUse(f.leaf); ok {
+				a.near[claimKey{f.Cause, f.Site.key()}] = site
+				f.Also = append([]Site{f.Site}, f.Also...)
+				f.Site, f.Through, f.near = site, through, true
+			}
+		}
+		key := line{f.Cause, f.Site.File, f.Site.Line}
+		if i, known := first[key]; known && (f.near || kept[i].near) {
+			kept[i].join(&f)
+			continue
+		}
+		first[key] = len(kept)
+		kept = append(kept, f)
+	}
+	a.Findings = kept
+}
+
+// join adds another finding of the same cause and line.
+func (f *Finding) join(o *Finding) {
+	if o.Total > f.Total {
+		f.Stack, f.leaf = o.Stack, o.leaf
+	}
+	f.Total += o.Total
+	f.Count += o.Count
+	f.Share += o.Share
+	f.Worst = max(f.Worst, o.Worst)
+	f.Also = append(f.Also, o.Also...)
+	f.Details = append(f.Details, o.Details...)
+	f.perBlock = append(f.perBlock, o.perBlock...)
+	for k, t := range o.leafTimes {
+		f.leafTimes[k] += t
+	}
+	for k, t := range o.modules {
+		f.modules[k] += t
+	}
+	for k, t := range o.detailUs {
+		f.detailUs[k] += t
+	}
+	for _, r := range o.Requests {
+		if !slices.Contains(f.Requests, r) {
+			f.Requests = append(f.Requests, r)
+		}
+	}
 }
 
 // callThatLeads finds the call in a function that leads to a frame of a package

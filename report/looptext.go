@@ -76,25 +76,52 @@ func (p *page) loopFinding(number int, f *LoopFinding) {
 	p.section(in, "Evidence", f.Evidence)
 	if len(f.Stack) > 1 {
 		p.heading(in, "Heaviest stack, innermost first")
-		for i, s := range f.Stack {
-			if i == stackLines && !p.verbose {
-				p.line(in+2, dim, "and "+plural(len(f.Stack)-i, "more", "more"))
-				break
-			}
-			name := s.Function
-			if name == "" {
-				name = "(anonymous)"
-			}
-			text := clip(name, 60)
-			if s.File != "" {
-				text += "  " + s.position()
-			}
-			p.line(in+2, plain, clip(text, p.width-in-2))
-		}
+		p.loopStack(in+2, f.Stack)
 	}
 	if f.Fix != "" {
 		p.section(in, "What to do", []string{f.Fix})
 	}
+}
+
+// loopStack shows how the time is reached: of the calls inside one package only
+// the innermost and the one that was called, for recursion fills screens.
+func (p *page) loopStack(in int, stack []Location) {
+	lines := 0
+	for i := 0; i < len(stack); i++ {
+		if lines >= stackLines && !p.verbose {
+			p.line(in, dim, "and "+plural(len(stack)-i, "more", "more"))
+			return
+		}
+		s := stack[i]
+		name := s.Function
+		if name == "" {
+			name = "(anonymous)"
+		}
+		text := clip(name, 40)
+		if s.File != "" {
+			text += "  " + shortFile(s).position()
+		}
+		p.line(in, plain, clip(text, p.width-in))
+		lines++
+		last := i
+		for last+1 < len(stack) && stack[last+1].Package == s.Package {
+			last++
+		}
+		if between := last - i - 1; s.Package != "" && between > 1 && !p.verbose {
+			p.line(in, dim, clip(fmt.Sprintf("  %s in %s", plural(between, "call", "calls"), s.Package), p.width-in))
+			lines++
+			i = last - 1
+		}
+	}
+}
+
+// shortFile is a location as people name it: a file of a package from the
+// package's name on.
+func shortFile(l Location) Location {
+	if i := strings.LastIndex(l.File, "/node_modules/"); i >= 0 {
+		l.File = l.File[i+len("/node_modules/"):]
+	}
+	return l
 }
 
 func (p *page) loopFigures(r *Loop) {
