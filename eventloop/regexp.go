@@ -50,6 +50,9 @@ var matchers = map[string]bool{
 // it is made at run time.
 func (src *source) patternOf(i int) string {
 	receiver, argument := i-2, i+2
+	for src.IsName(argument) && src.At(argument+1) == "." && src.IsName(argument+2) {
+		argument += 2 // rules.code
+	}
 	for _, at := range []int{receiver, argument} {
 		if at < 0 || at >= len(src.Tokens) {
 			continue
@@ -63,17 +66,28 @@ func (src *source) patternOf(i int) string {
 		if !src.IsName(at) {
 			continue
 		}
-		name := src.At(at)
+		found := ""
 		for k := range src.Tokens {
-			if src.At(k) != name || src.At(k+1) != "=" && src.At(k+1) != ":" {
+			if src.At(k) != src.At(at) || src.At(k+1) != "=" && src.At(k+1) != ":" {
 				continue
 			}
-			if k+2 < len(src.Tokens) && src.Tokens[k+2].IsRegExp() {
-				return src.At(k + 2)
+			pattern := ""
+			switch {
+			case k+2 < len(src.Tokens) && src.Tokens[k+2].IsRegExp():
+				pattern = src.At(k + 2)
+			case src.At(k+2) == "new" && src.At(k+3) == "RegExp" || src.At(k+2) == "RegExp":
+				pattern = "RegExp"
+			default:
+				continue
 			}
-			if src.At(k+2) == "new" && src.At(k+3) == "RegExp" || src.At(k+2) == "RegExp" {
-				return "RegExp"
+			if found != "" && found != pattern {
+				found = "RegExp" // one of several
+				break
 			}
+			found = pattern
+		}
+		if found != "" {
+			return found
 		}
 	}
 	switch src.At(i) {

@@ -96,7 +96,7 @@ func ownName(name string) string {
 
 func (v *sample) user(i int) bool {
 	u := v.frame(i).URL
-	return u != "" && !internal(u)
+	return u != "" && !internal(u) && !strings.HasPrefix(u, "wasm:") // which belongs to who calls it
 }
 
 // find returns the first frame from the leaf up that is f, -1 if none is.
