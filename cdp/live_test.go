@@ -665,3 +665,23 @@ func TestLiveStopKillsWhatIgnoresSIGTERM(t *testing.T) {
 		t.Errorf("Exit = %v, want killed", exit)
 	}
 }
+
+// Node closes the connection at a message in parts, so a command goes out whole.
+func TestLiveLongCommand(t *testing.T) {
+	path := script(t, "idle.js", "setInterval(() => {}, 1000)")
+	eachNode(t, func(t *testing.T, node string) {
+		_, s := launch(t, node, path)
+		var length int
+		expr := "'" + strings.Repeat("x", 100_000) + "'.length"
+		if err := s.EvaluateBare(deadline(t, time.Minute), expr, &length); err != nil || length != 100_000 {
+			t.Errorf("EvaluateBare of %d bytes = %d, %v", len(expr), length, err)
+		}
+		err := s.EvaluateBare(deadline(t, time.Minute), "'"+strings.Repeat("x", maxMessage)+"'", nil)
+		if err == nil || errors.Is(err, ErrClosed) {
+			t.Errorf("an expression above %d bytes: %v, want it refused before it is sent", maxMessage, err)
+		}
+		if err := s.EvaluateBare(deadline(t, time.Minute), "1", nil); err != nil {
+			t.Errorf("after it: %v", err)
+		}
+	})
+}

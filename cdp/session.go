@@ -233,6 +233,10 @@ func (s *Session) start(method string, params any) (int64, chan response, error)
 		s.forget(id)
 		return 0, nil, fmt.Errorf("%s: params: %w", method, err)
 	}
+	if len(msg) > maxMessage {
+		s.forget(id)
+		return 0, nil, fmt.Errorf("%s: a command of %d bytes is too long, %d are possible", method, len(msg), maxMessage)
+	}
 	if err := s.link.send(msg); err != nil {
 		s.end(ErrClosed) // a half-written frame cannot be taken back
 		return 0, nil, fmt.Errorf("%s: %w", method, s.Err())

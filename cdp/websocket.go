@@ -20,6 +20,10 @@ const dialTimeout = 10 * time.Second
 // long means that the peer or the tunnel is gone.
 const writeTimeout = 30 * time.Second
 
+// maxMessage is what a command may be long. Node's inspector takes no message in
+// parts (src/inspector_socket.cc, Node 18 to 26).
+const maxMessage = 256 << 10
+
 // socket is the one websocket connection to a target. next is for a single
 // reader; send may be called by any goroutine.
 type socket struct {
@@ -31,8 +35,8 @@ type socket struct {
 func dialSocket(ctx context.Context, t Target) (*socket, error) {
 	dialer := websocket.Dialer{
 		HandshakeTimeout: dialTimeout,
-		ReadBufferSize:   64 << 10, // snapshot chunks are 0.1 to 1.3 MB
-		WriteBufferSize:  4 << 10,
+		ReadBufferSize:   64 << 10,   // snapshot chunks are 0.1 to 1.3 MB
+		WriteBufferSize:  maxMessage, // what does not fit goes out in parts, at which Node closes the connection
 	}
 	conn, resp, err := dialer.DialContext(ctx, t.WebSocketURL, http.Header{"Host": {t.hostHeader()}})
 	if err != nil {

@@ -380,6 +380,9 @@ func (a *analysis) findBlocks() {
 				}
 			}
 			starved := max(0, busy-it.CPU-kernel)
+			if it.Wait != nil {
+				starved = min(busy, *it.Wait)
+			}
 			b.CPU, b.Starved = us(it.CPU), us(starved)
 			a.Starved += us(starved)
 			if us(busy-starved) < a.Threshold {
@@ -1113,11 +1116,14 @@ func (a *analysis) syncCalls() []string {
 	if calls == 0 {
 		return nil
 	}
-	n := len(a.rec.Requests)
-	if n == 0 {
-		return []string{fmt.Sprintf("%d synchronous file operations in the recording", calls)}
+	n, in := len(a.rec.Requests), "the recording"
+	if d := a.rec.Detail; d != nil {
+		n, in = d.Requests, round(us(d.Duration))
 	}
-	return []string{fmt.Sprintf("%d synchronous file operations, %.0f for each request", calls, math.Round(float64(calls)/float64(n)))}
+	if n == 0 {
+		return []string{fmt.Sprintf("%d synchronous file operations in %s", calls, in)}
+	}
+	return []string{fmt.Sprintf("%d synchronous file operations in %s, %.0f for each request", calls, in, math.Round(float64(calls)/float64(n)))}
 }
 
 func (a *analysis) collections() []string {

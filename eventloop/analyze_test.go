@@ -171,12 +171,12 @@ func TestBlocksAreIterationsAndNotRequests(t *testing.T) {
 	// Two iterations of 40 ms one after the other are no block of 80.
 	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 80}, {"(idle)", 1500}})
 	at := second + 500_000
-	a := analyze(recordingOf(p, Iteration{at - 500_000, 540_000, 40_000}, Iteration{at + 40_000, 40_000, 40_000}), Options{})
+	a := analyze(recordingOf(p, Iteration{Start: at - 500_000, Duration: 540_000, CPU: 40_000}, Iteration{Start: at + 40_000, Duration: 40_000, CPU: 40_000}), Options{})
 	if a.Verdict != Healthy {
 		t.Errorf("verdict %s, %d blocks, want healthy", a.Verdict, len(a.Blocks))
 	}
 	// One of 80 is.
-	a = analyze(recordingOf(p, Iteration{at - 5000, 90_000, 80_000}), Options{})
+	a = analyze(recordingOf(p, Iteration{Start: at - 5000, Duration: 90_000, CPU: 80_000}), Options{})
 	if len(a.Blocks) != 1 || a.Blocks[0].Duration != 80*time.Millisecond || a.Blocks[0].Start != at || a.Blocks[0].Site.Function != "work" && a.Blocks[0].Site.Function != "serve" {
 		t.Errorf("blocks = %+v, want one of 80 ms at %d", a.Blocks, at)
 	}
@@ -185,11 +185,11 @@ func TestBlocksAreIterationsAndNotRequests(t *testing.T) {
 func TestWaitingForACoreIsNoBlock(t *testing.T) {
 	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 90}, {"(idle)", 1500}})
 	at := second + 495_000
-	a := analyze(recordingOf(p, Iteration{at, 100_000, 20_000}), Options{})
+	a := analyze(recordingOf(p, Iteration{Start: at, Duration: 100_000, CPU: 20_000}), Options{})
 	if a.Verdict != Healthy || a.Starved != 70*time.Millisecond {
 		t.Errorf("verdict %s, starved %s, want healthy and 70ms: the thread had the core for 20 of 90 ms", a.Verdict, a.Starved)
 	}
-	a = analyze(recordingOf(p, Iteration{at, 100_000, 60_000}), Options{})
+	a = analyze(recordingOf(p, Iteration{Start: at, Duration: 100_000, CPU: 60_000}), Options{})
 	if len(a.Blocks) != 1 || a.Blocks[0].Duration != 60*time.Millisecond {
 		t.Errorf("blocks = %+v, want one of the 60 ms that the thread had the core", a.Blocks)
 	}
@@ -198,7 +198,7 @@ func TestWaitingForACoreIsNoBlock(t *testing.T) {
 func TestManyShortCallbacksAreLoadAndNoBlock(t *testing.T) {
 	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 80}, {"(idle)", 1500}})
 	at := second + 500_000
-	r := recordingOf(p, Iteration{at, 80_000, 80_000})
+	r := recordingOf(p, Iteration{Start: at, Duration: 80_000, CPU: 80_000})
 	for i := range int64(40) {
 		r.Requests = append(r.Requests, Request{Start: at + 2000*i, Duration: 2000, URL: "/small"})
 	}
@@ -213,7 +213,7 @@ func TestManyShortCallbacksAreLoadAndNoBlock(t *testing.T) {
 
 func TestBudgets(t *testing.T) {
 	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 80}, {"(idle)", 1500}})
-	r := recordingOf(p, Iteration{second + 490_000, 100_000, 80_000})
+	r := recordingOf(p, Iteration{Start: second + 490_000, Duration: 100_000, CPU: 80_000})
 	if a := analyze(r, Options{MaxBlock: 100 * time.Millisecond}); a.Verdict != Healthy {
 		t.Errorf("a block of 80 ms with a budget of 100: verdict %s, want healthy", a.Verdict)
 	}
@@ -239,10 +239,10 @@ func TestWithoutATraceStretchesAreGuessed(t *testing.T) {
 
 func TestTooLittleIsInconclusive(t *testing.T) {
 	p := profileOf(second, []seen{{"(idle)", 300}})
-	if a := analyze(recordingOf(p, Iteration{second, 1000, 0}), Options{}); a.Verdict != Inconclusive {
+	if a := analyze(recordingOf(p, Iteration{Start: second, Duration: 1000, CPU: 0}), Options{}); a.Verdict != Inconclusive {
 		t.Errorf("verdict %s after 0.3 s, want inconclusive", a.Verdict)
 	}
-	r := recordingOf(profileOf(second*9, []seen{{"(idle)", 2000}}), Iteration{second, 300_000, 290_000})
+	r := recordingOf(profileOf(second*9, []seen{{"(idle)", 2000}}), Iteration{Start: second, Duration: 300_000, CPU: 290_000})
 	if a := analyze(r, Options{}); a.Verdict != Inconclusive || !strings.Contains(a.Sentence, "290 ms") {
 		t.Errorf("verdict %s, want inconclusive: there was a block before the profile: %s", a.Verdict, a.Sentence)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,13 @@ func launch(t *testing.T, node nodes.Node, path string) *cdp.Session {
 	return s
 }
 
+// probeHolds lists what a probe has open in the target.
+var probeHolds = cdp.Builtins(`const fs = m('fs'), heard = m('diagnostics_channel');
+	const channels = ['http.server.request.start', 'http.server.response.finish', 'http.client.request.start', 'http.client.response.finish',
+		'undici:request:create', 'undici:request:headers'].filter((name) => heard.channel(name).hasSubscribers);
+	const link = (fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+	return channels.concat(fs.readdirSync('/proc/self/fd').map(link).filter((path) => path.includes('schedstat')));`)
+
 // nothingLeft fails where the target still carries something of a recording.
 func nothingLeft(t *testing.T, s *cdp.Session) {
 	t.Helper()
@@ -60,6 +68,10 @@ func nothingLeft(t *testing.T, s *cdp.Session) {
 	var symbols []string
 	if err := other.Evaluate(ctx, "Object.getOwnPropertySymbols(globalThis).map(String).filter((s) => s.includes('heapsnap'))", &symbols); err != nil || len(symbols) > 0 {
 		t.Errorf("left in the target: %v, %v", symbols, err)
+	}
+	var held []string
+	if err := other.Evaluate(ctx, probeHolds, &held); err != nil || len(held) > 0 {
+		t.Errorf("the target still has what the probe had: %v, %v", held, err)
 	}
 	trace, err := other.StartTrace(ctx, []string{"node.environment"}, func([]cdp.TraceEvent) {})
 	if err != nil {
@@ -146,6 +158,70 @@ func TestLiveProbeEndsWithItsReader(t *testing.T) {
 	}
 	if yes {
 		t.Error("the probe is still there though nobody reads it")
+	}
+	nothingLeft(t, s)
+}
+
+// The probe's ledger has to be that of the trace events, which it replaces.
+func TestLiveProbeSeesTheTurnsThatTheTraceSees(t *testing.T) {
+	const long = 20_000
+	dir := programs(t)
+	// Turns so short that the probe rests between them, and a long one now and then.
+	short := "let at = Date.now(); const turn = () => { const t = Date.now(); if (t - at > 200) { while (Date.now() - t < 60); at = Date.now(); } setImmediate(turn); }; turn();"
+	if err := os.WriteFile(dir+"/loop/short.js", []byte(short), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range nodes.All(t) {
+		for _, program := range []string{"regexp/blocked.js", "microtask/blocked.js", "short.js"} {
+			t.Run(node.String()+"/"+program, func(t *testing.T) {
+				s := launch(t, node, dir+"/loop/"+program)
+				ctx := t.Context()
+				if err := turn(ctx, s, startProbe, nil); err != nil {
+					t.Fatal(err)
+				}
+				v := newSieve()
+				trace, err := s.StartTrace(ctx, []string{"node.environment"}, v.add)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(2500 * time.Millisecond)
+				var got reading
+				if err := s.EvaluateBare(ctx, readProbe, &got); err != nil {
+					t.Fatal(err)
+				}
+				if err := trace.Stop(ctx); err != nil {
+					t.Fatal(err)
+				}
+				var gone bool
+				if err := s.EvaluateBare(ctx, stopProbe, &gone); err != nil || !gone {
+					t.Errorf("the probe is gone: %v, %v", gone, err)
+				}
+				nothingLeft(t, s)
+				var turns []Iteration
+				for _, thread := range v.threads {
+					turns = append(turns, thread.iterations...)
+				}
+				seen := 0
+				for _, want := range turns {
+					if want.CPU < long || want.Start+want.Duration > got.At {
+						continue
+					}
+					seen++
+					// Immediates before the probe's own are part of the turn before; and the thread
+					// may have lost its core between the two clocks.
+					slack := long/2 + want.Duration - want.CPU
+					if !slices.ContainsFunc(got.Turns, func(it Iteration) bool {
+						common := min(it.Start+it.Duration, want.Start+want.Duration) - max(it.Start, want.Start)
+						return common > max(want.Duration, it.Duration)-slack && common > want.Duration/2
+					}) {
+						t.Errorf("the turn %+v of the trace is not in the probe's ledger of %d", want, len(got.Turns))
+					}
+				}
+				if seen == 0 {
+					t.Errorf("the trace has no long turn among %d: there is nothing to compare", len(turns))
+				}
+			})
+		}
 	}
 }
 

@@ -9,73 +9,207 @@ import (
 	"heapsnap/cdp"
 )
 
-// The probe is what runs inside the target in the first phase. It keeps all it
-// has below one symbol, keeps nothing alive, and is taken away by [stopProbe];
-// and if nobody reads it for probeLease it takes itself away: heapsnap may be
-// killed.
+// The probe is what runs inside a thread that is recorded: in the first phase it
+// measures, in both it keeps the ledger of the loop's turns and the requests
+// that belong to it. It keeps all it has below one symbol, keeps nothing alive,
+// and is taken away by [stopProbe]; and if nobody reads it for probeLease it
+// takes itself away: heapsnap may be killed.
+//
+// A turn of the loop is what lies between two check phases. An immediate without
+// a reference is called in every check phase, and neither keeps the loop from
+// waiting nor the program from ending (lib/internal/timers.js, Immediate.unref,
+// Node 18 to 26): what the trace event CheckImmediate tells, for 0.5 us a turn
+// instead of an event that has to be buffered, sent and read. Where turns are
+// shorter than turnRest/turnsInRow, only some of them are looked at: after
+// turnsInRow that took less than turnRest the probe rests for that long. A long
+// turn that begins meanwhile is known from its end, its begin to turnRest/2.
 const (
 	probeKey        = "Symbol.for('heapsnap.loop')"
 	probeResolution = 10 * time.Millisecond // of the delay histogram
 	probePace       = 200 * time.Millisecond
-	probeLease      = 15 // ticks of probePace without a reader; a blocked loop does not tick
+	probeLease      = 25 // ticks of probePace without a reader; a blocked loop does not tick
+	turnsInRow      = 25
+	turnRest        = 5 * time.Millisecond
+	// keptRequest is how long a request takes that is kept by itself. Shorter ones
+	// are kept if they begin or end in a long turn, whose callbacks they tell apart.
+	keptRequest = 20 * time.Millisecond
+	// maxUnread is how many turns, requests, and requests sent the probe keeps for
+	// its reader.
+	maxUnread = 2000
 )
 
 var startProbe = inTurn(fmt.Sprintf(`
-	const K = %s, perf = m('perf_hooks'), timers = m('timers'), fs = m('fs'), proc = m('process');
+	const K = %s, RESOLUTION = %d, PACE = %d, LEASE = %d, LONG = %d, IN_ROW = %d, REST = %d, SLOW = %d, MANY = %d;
+	const perf = m('perf_hooks'), timers = m('timers'), fs = m('fs'), proc = m('process');
+	const channels = m('diagnostics_channel'), { Buffer } = m('buffer');
 	if (globalThis[K]) globalThis[K].stop();
-	const us = () => { const t = proc.hrtime(); return t[0] * 1e6 + Math.round(t[1] / 1e3); };
-	const all = perf.monitorEventLoopDelay({ resolution: %d }), last = perf.monitorEventLoopDelay({ resolution: %d });
+	const hr = () => { const t = proc.hrtime(); return t[0] * 1e6 + Math.round(t[1] / 1e3); };
+	const clock = perf.performance.now.bind(perf.performance), origin = hr() - clock() * 1e3;
+	const us = () => Math.round(origin + clock() * 1e3);
+	let stopped = false, unread = 0;
+	// What goes wrong here must not reach the program.
+	const guard = (f) => (x) => { if (!stopped) try { f(x); } catch { stop(); } };
+
+	// What the kernel did with the thread: CPU time, and time ready to run without a core.
+	const text = Buffer.alloc(96);
+	let fd = -1, own = [];
+	try { fd = fs.openSync('/proc/thread-self/schedstat'); } catch {}
+	const sched = () => {
+		if (fd >= 0) try {
+			const from = us(), s = text.latin1Slice(0, fs.readSync(fd, text, 0, 96, 0)).split(' ');
+			if (vitals && own.length < MANY) own.push([from, us()]);
+			return { cpu: Math.round(s[0] / 1e3), wait: Math.round(s[1] / 1e3) };
+		} catch { fs.closeSync(fd); fd = -1; }
+		if (typeof proc.threadCpuUsage !== 'function') return { cpu: -1, wait: -1 };
+		const c = proc.threadCpuUsage();
+		return { cpu: c.user + c.system, wait: -1 };
+	};
+
+	// The ledger.
+	let vitals = true, turns = [], count = 0, row = 0, resting = false, restTimer = null;
+	let last = us(), rowFrom = last, known = sched(), knownAt = last;
+	let begun = [], ended = [], requests = [], outgoing = [], served = 0;
+	const turned = (t) => {
+		const rest = resting ? REST * 500 : 0, d = t - last - rest;
+		count++;
+		if (d - rest >= LONG) {
+			const s = sched();
+			if (turns.length < MANY) turns.push({
+				at: last + rest, us: d, cpuUs: s.cpu < 0 || known.cpu < 0 ? -1 : s.cpu - known.cpu,
+				waitUs: s.wait < 0 || known.wait < 0 ? undefined : s.wait - known.wait });
+			known = s; knownAt = t;
+			for (const r of begun) r.keep = true;
+			for (const r of ended) add(requests, r);
+		} else if (t - knownAt >= LONG) { known = sched(); knownAt = t; }
+		if (begun.length > 0) begun = [];
+		if (ended.length > 0) ended = [];
+		last = t;
+	};
+	const turn = guard(() => {
+		turned(us());
+		if (++row >= IN_ROW) {
+			const quick = last - rowFrom < REST * 1000;
+			row = 0; rowFrom = last;
+			if (quick) {
+				resting = true; known = sched(); knownAt = last;
+				restTimer = timers.setTimeout(rested, REST);
+				return restTimer.unref();
+			}
+		}
+		timers.setImmediate(turn).unref();
+	});
+	const rested = guard(() => {
+		turned(us());
+		resting = false; rowFrom = last;
+		timers.setImmediate(turn).unref();
+	});
+
+	// Requests, served and sent.
+	const alive = new WeakMap();
+	const add = (list, r) => { if (list.length < MANY) list.push({ at: r.at, us: r.us, url: String(r.url).slice(0, 500), status: r.status }); };
+	const begins = ({ request }) => {
+		const r = { at: us(), us: 0, url: '', status: 0, keep: false };
+		alive.set(request, r);
+		if (begun.length < MANY) begun.push(r);
+	};
+	const ends = ({ request, response }) => {
+		const r = alive.get(request);
+		if (r === undefined || !alive.delete(request)) return;
+		served++;
+		r.us = us() - r.at; r.url = request.url; r.status = response.statusCode;
+		if (r.keep || r.us >= SLOW) add(requests, r);
+		else if (ended.length < MANY) ended.push(r);
+	};
+	const sends = ({ request }) => { if (outgoing.length < MANY) alive.set(request, us()); };
+	const answered = ({ request, response }) => {
+		const at = alive.get(request);
+		if (at !== undefined && alive.delete(request)) add(outgoing, { at, us: us() - at, url: request.path ?? '', status: response.statusCode });
+	};
+	const heard = [
+		['http.server.request.start', begins], ['http.server.response.finish', ends],
+		['http.client.request.start', sends], ['http.client.response.finish', answered],
+		['undici:request:create', sends], ['undici:request:headers', answered],
+	].map(([name, f]) => [channels.channel(name), guard(f)]);
+
+	// Vitals.
+	const all = perf.monitorEventLoopDelay({ resolution: RESOLUTION }), recent = perf.monitorEventLoopDelay({ resolution: RESOLUTION });
 	const elu = perf.performance.eventLoopUtilization(), cpu = proc.cpuUsage(), started = us();
-	let delays = [], probes = [], unread = 0, pending = 0, loop = 0, stopped = false;
+	let delays = [], probes = [], pending = 0, loop = 0;
 	const probe = () => {
-		if (pending || !%t) return;
+		if (pending) return;
 		const t0 = pending = us();
-		timers.setImmediate(() => {
+		timers.setImmediate(guard(() => {
 			loop = us() - t0;
-			if (stopped) return;
 			const t1 = us();
-			fs.stat('/', () => { if (!stopped) probes.push({ at: t0, loopUs: loop, poolUs: us() - t1 }); pending = 0; });
-		});
+			fs.stat('/', guard(() => { probes.push({ at: t0, loopUs: loop, poolUs: us() - t1 }); pending = 0; }));
+		}));
 	};
-	const tick = () => {
-		if (++unread > %d) return stop();
-		if (last.max > 0) delays.push({ at: us(), maxUs: Math.max(0, Math.round(last.max / 1e3) - %d) });
-		last.reset();
+	const tick = guard(() => {
+		if (++unread > LEASE) return stop();
+		if (!vitals) return;
+		if (recent.max > 0) delays.push({ at: us(), maxUs: Math.max(0, Math.round(recent.max / 1e3) - RESOLUTION * 1000) });
+		recent.reset();
 		probe();
-	};
-	const timer = timers.setInterval(tick, %d);
+	});
+	const timer = timers.setInterval(tick, PACE);
 	timer.unref();
+	const calm = () => { if (vitals) { vitals = false; all.disable(); recent.disable(); } };
 	const stop = () => {
+		if (stopped) return;
 		stopped = true;
+		if (globalThis[K] === self) delete globalThis[K];
 		timers.clearInterval(timer);
-		all.disable(); last.disable();
-		delete globalThis[K];
+		if (restTimer) timers.clearTimeout(restTimer);
+		for (const [c, f] of heard) c.unsubscribe(f);
+		calm();
+		if (fd >= 0) try { fs.closeSync(fd); } catch {}
 	};
-	const read = () => {
-		unread = 0;
+	const measured = () => {
 		const u = perf.performance.eventLoopUtilization(elu), c = proc.cpuUsage(cpu), quantiles = [];
-		for (const [p, v] of all.percentiles) quantiles.push({ percent: p, us: Math.max(0, Math.round(v / 1e3) - %d) });
+		for (const [p, v] of all.percentiles) quantiles.push({ percent: p, us: Math.max(0, Math.round(v / 1e3) - RESOLUTION * 1000) });
 		const r = {
-			durationUs: us() - started, utilization: u.utilization, cpuUs: c.user + c.system, resolutionUs: %d,
+			durationUs: us() - started, utilization: u.utilization, cpuUs: c.user + c.system, resolutionUs: RESOLUTION * 1000,
 			samples: Number(all.count), quantiles: all.count > 0 ? quantiles : [], delays, probes, pendingUs: pending ? us() - pending : 0,
 		};
 		delays = []; probes = [];
 		return r;
 	};
-	Object.defineProperty(globalThis, K, { value: { read, stop }, configurable: true, enumerable: false });
-	all.enable(); last.enable();
+	// In the second phase this touches no native object: those of a program that comes to its end are gone.
+	const read = () => {
+		unread = 0;
+		const r = { vitals: vitals ? measured() : null, count, at: last, turns, requests, outgoing, served, own };
+		turns = []; requests = []; outgoing = []; own = [];
+		return r;
+	};
+	const self = { read, calm, stop };
+	Object.defineProperty(globalThis, K, { value: self, configurable: true, enumerable: false });
+	for (const [c, f] of heard) c.subscribe(f);
+	all.enable(); recent.enable();
+	timers.setImmediate(turn).unref();
 	return true;`,
-	probeKey, probeResolution.Milliseconds(), probeResolution.Milliseconds(), true, probeLease,
-	probeResolution.Microseconds(), probePace.Milliseconds(), probeResolution.Microseconds(), probeResolution.Microseconds()))
+	probeKey, probeResolution.Milliseconds(), probePace.Milliseconds(), probeLease, minIteration, turnsInRow, turnRest.Milliseconds(),
+	keptRequest.Microseconds(), maxUnread))
 
 const (
 	readProbe = "globalThis[" + probeKey + "] ? globalThis[" + probeKey + "].read() : null"
+	calmProbe = "globalThis[" + probeKey + "] && globalThis[" + probeKey + "].calm()"
 	stopProbe = "(() => { const p = globalThis[" + probeKey + "]; if (p) p.stop(); return globalThis[" + probeKey + "] === undefined; })()"
 )
 
-// reading is what the probe says; delays and probes since the last reading,
+// reading is what the probe says: what it keeps in lists since the last reading,
 // the rest since the start.
 type reading struct {
+	Vitals   *vitalsReading `json:"vitals"` // nil in the second phase
+	Count    int            `json:"count"`  // of turns
+	At       int64          `json:"at"`     // the end of the last turn
+	Turns    []Iteration    `json:"turns"`  // that took long
+	Requests []Request      `json:"requests"`
+	Outgoing []Request      `json:"outgoing"`
+	Served   int            `json:"served"` // all requests
+	Own      [][2]int64     `json:"own"`    // times in which the probe itself read a file
+}
+
+type vitalsReading struct {
 	Duration    int64      `json:"durationUs"`
 	Utilization float64    `json:"utilization"`
 	CPU         int64      `json:"cpuUs"`

@@ -20,8 +20,12 @@ type RecordOptions struct {
 	Profile  time.Duration // the second; 7 s
 	Interval time.Duration // between two samples; 1 ms, 2 ms where Profile is above longProfile
 	// NoVitals leaves out the first phase, and with it all that runs inside the
-	// target.
+	// target. Node's tracing takes the probe's place, which costs a busy service a
+	// quarter of its requests.
 	NoVitals bool
+	// Block is how long an iteration is that is worth a clear profile, see
+	// KeepOptimized; DefaultThreshold.
+	Block time.Duration
 	// KeepOptimized forbids making V8 optimize the program anew where its profile
 	// hides functions that were inlined, see [cdp.Session.Deoptimize].
 	KeepOptimized bool
@@ -32,7 +36,7 @@ type RecordOptions struct {
 }
 
 const (
-	longProfile = time.Minute
+	longProfile = 20 * time.Second
 	// rotation is how long one profile is at most: a target that dies costs only
 	// the last one, and V8 keeps the samples of one only.
 	rotation = 5 * time.Minute
@@ -49,10 +53,16 @@ const (
 	maxWorkers = 16
 )
 
-// traceCategories of Node 18 to 26: loop iterations, collections, synchronous
-// file operations, requests, jobs of the thread pool. What they add is invisible
-// beside the profiler's cost, but for fs.sync: 10 to 20 us a call.
-var traceCategories = []string{"node.environment", "v8", "node.fs.sync", "node.http", "node.threadpoolwork"}
+// What Node 18 to 26 trace. Collections cost nothing that could be measured and
+// are traced all the time. Synchronous file operations cost 10 to 20 us each, and
+// so do the thread pool's jobs: they are traced in the first phase only.
+// Iterations of the loop and requests are traced where there is no probe: they
+// cost a busy service more than all the rest together.
+var (
+	collections = []string{"v8"}
+	detailed    = append([]string{"node.fs.sync", "node.threadpoolwork"}, collections...)
+	unprobed    = append([]string{"node.environment", "node.http"}, detailed...)
+)
 
 func (o *RecordOptions) complete() {
 	if o.Vitals <= 0 {
@@ -66,6 +76,9 @@ func (o *RecordOptions) complete() {
 		if o.Profile > longProfile {
 			o.Interval = 2 * time.Millisecond
 		}
+	}
+	if o.Block <= 0 {
+		o.Block = DefaultThreshold
 	}
 	if o.Progress == nil {
 		o.Progress = func(string, time.Duration, time.Duration) {}
@@ -94,20 +107,14 @@ func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recor
 		if err := r.submitters(ctx); err != nil {
 			return nil, err
 		}
-	}
-	// A short profile tells whether the long one would be clear.
-	if !o.KeepOptimized && o.Profile > 2*look {
-		if err := r.profile(ctx, look); err != nil {
-			return nil, err
-		}
-		if err := r.unclear(ctx); err != nil {
+		if err := r.traceLess(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if err := r.profile(ctx, r.Profile); err != nil {
 		return nil, err
 	}
-	if !o.KeepOptimized && !r.clear { // the short one may have been idle
+	if !o.KeepOptimized && !r.clear && r.sawBlock() { // there may have been none when it was judged
 		if err := r.unclear(ctx); err != nil {
 			return nil, err
 		}
@@ -126,14 +133,19 @@ func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recor
 // recorder is one recording under way.
 type recorder struct {
 	RecordOptions
-	main    *cdp.Session
-	exit    <-chan struct{} // the program has ended and is held
-	threads []*thread
-	trace   *cdp.Trace
-	hooked  bool
-	clear   bool // see unclear
-	sift    *sieve
-	rec     *Recording
+	main     *cdp.Session
+	exit     <-chan struct{} // the program has ended and is held
+	threads  []*thread
+	trace    *cdp.Trace
+	hooked   bool
+	judged   bool  // a profile was looked at by unclear
+	clear    bool  // see unclear
+	calm     bool  // the probe measures no more, it only keeps the ledger
+	measured bool  // the first phase is over
+	served   int   // requests of the first phase
+	pending  int64 // how long the pool's probe has been out, at the end of the first phase
+	sift     *sieve
+	rec      *Recording
 }
 
 // thread is one event loop that is watched.
@@ -141,7 +153,16 @@ type thread struct {
 	s         *cdp.Session
 	probed    bool
 	profiling bool
+	asked     chan answer // of the reading that is under way, nil if none is
+	turned    int64       // the end of the last turn
+	hidden    []*Profile  // that were not clear
 	rec       Thread
+}
+
+// answer is what the probe said, nil where there is no probe.
+type answer struct {
+	got *reading
+	err error
 }
 
 func (r *recorder) warn(format string, args ...any) {
@@ -196,16 +217,78 @@ func (r *recorder) begin(ctx context.Context) error {
 		r.threads = append(r.threads, t)
 	}
 	r.sift = newSieve()
-	r.trace, err = r.main.StartTrace(ctx, traceCategories, r.sift.add)
+	if r.NoVitals {
+		return r.startTrace(ctx, unprobed)
+	}
+	return r.startTrace(ctx, detailed)
+}
+
+func (r *recorder) startTrace(ctx context.Context, categories []string) (err error) {
+	r.trace, err = r.main.StartTrace(ctx, categories, r.sift.add)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, cdp.ErrClosed):
 		return err
-	case err != nil:
+	case err != nil && r.NoVitals:
 		r.warn("Node's tracing cannot be used, so iterations of the loop are guessed from the profile: %v", err)
+	case err != nil:
+		r.warn("Node's tracing cannot be used, so collections, synchronous file operations and the thread pool's jobs are not counted: %v", err)
 	}
 	return nil
+}
+
+func (r *recorder) stopTrace(ctx context.Context) error {
+	if r.trace == nil {
+		return nil
+	}
+	patience, cancel := context.WithTimeout(ctx, stopPatience)
+	err := r.trace.Stop(patience)
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		r.warn("the trace is not complete: %v", err)
+	}
+	r.trace = nil
+	r.rec.Traced = true
+	return nil
+}
+
+// gone reports whether the program has ended in the first phase. Its native
+// objects are gone, the probe's too: what runs now may crash it.
+func (r *recorder) gone() bool {
+	if !r.over() || !r.rec.Ended {
+		return false
+	}
+	for _, t := range r.threads {
+		t.probed = false
+	}
+	return true
+}
+
+// traceLess ends what costs the program too much to go on with.
+func (r *recorder) traceLess(ctx context.Context) error {
+	if r.gone() {
+		return nil
+	}
+	for _, t := range r.threads {
+		if !t.probed || t.rec.Turns == 0 {
+			continue
+		}
+		if err := t.s.EvaluateBare(ctx, calmProbe, nil); err != nil && (ctx.Err() != nil || t.s == r.main && !r.ending()) {
+			return fmt.Errorf("probe: %w", err)
+		}
+	}
+	r.calm = true
+	if r.trace == nil || r.over() {
+		return nil
+	}
+	if err := r.stopTrace(ctx); err != nil {
+		return err
+	}
+	return r.startTrace(ctx, collections)
 }
 
 // vitals is the first phase.
@@ -228,39 +311,29 @@ func (r *recorder) vitals(ctx context.Context) error {
 			t.probed = false
 		}
 	}
-	err = r.wait(ctx, "vitals", r.Vitals, func() error {
-		for _, t := range r.threads {
-			if err := r.read(ctx, t, false); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := r.wait(ctx, "vitals", r.Vitals, func() error { return r.readAll(ctx) }); err != nil {
 		return err
 	}
-	if r.over() && r.rec.Ended {
-		// Its native objects are gone, the probe's too: what runs now may crash it.
-		for _, t := range r.threads {
-			t.probed = false
-		}
+	if r.gone() {
 		return nil
 	}
 	for _, t := range r.threads {
-		if err := r.read(ctx, t, true); err != nil {
+		if err := r.readLast(ctx, t); err != nil {
 			return err
 		}
-		if err := t.unprobe(ctx); err != nil && t.s == r.main && !r.ending() {
-			return fmt.Errorf("vitals: %w", err)
-		}
 	}
+	if r.pending > 0 {
+		r.rec.Probes = append(r.rec.Probes, Probe{At: r.rec.Start, Pool: r.pending, Pending: true})
+	}
+	r.measured = true
+	r.rec.Detail = &Detail{Duration: r.threads[0].rec.Vitals.Duration, Requests: r.served}
 	after, err := ask(ctx, r.main)
 	if err != nil && !errors.Is(err, errNoTurn) {
 		return err
 	}
 	r.rec.Active = after.Resources
-	r.sift.own = append(r.sift.own, [2]int64{before.Now, before.Done}, [2]int64{after.Now, after.Done})
 	main := &r.threads[0].rec
+	r.sift.own[main.TID] = append(r.sift.own[main.TID], [2]int64{before.Now, before.Done}, [2]int64{after.Now, after.Done})
 	for _, a := range after.Sched {
 		for _, b := range before.Sched {
 			if a.TID == b.TID {
@@ -271,24 +344,93 @@ func (r *recorder) vitals(ctx context.Context) error {
 	return nil
 }
 
-// read takes what the probe has. A worker that has ended is no error.
-func (r *recorder) read(ctx context.Context, t *thread, last bool) error {
-	if !t.probed {
-		return nil
+// readAll takes what the probes have said and asks them anew. It does not wait:
+// a thread that is blocked in native code answers when that returns.
+func (r *recorder) readAll(ctx context.Context) error {
+	for _, t := range r.threads {
+		select {
+		case a := <-t.asked:
+			t.asked = nil
+			if err := r.take(ctx, t, a); err != nil {
+				return err
+			}
+		default:
+		}
+		t.ask(ctx)
 	}
-	var got *reading
-	if err := t.s.EvaluateBare(ctx, readProbe, &got); err != nil {
+	return nil
+}
+
+func (t *thread) ask(ctx context.Context) {
+	if !t.probed || t.asked != nil {
+		return
+	}
+	t.asked = make(chan answer, 1)
+	go func(to chan<- answer) {
+		var a answer
+		a.err = t.s.EvaluateBare(ctx, readProbe, &a.got)
+		to <- a
+	}(t.asked)
+}
+
+// readLast waits for what the probe has to say by now.
+func (r *recorder) readLast(ctx context.Context, t *thread) error {
+	patience := time.NewTimer(stopPatience)
+	defer patience.Stop()
+	for range 2 { // one may be under way
+		under := t.asked != nil
+		t.ask(ctx)
+		if t.asked == nil {
+			return nil
+		}
+		select {
+		case a := <-t.asked:
+			t.asked = nil
+			if err := r.take(ctx, t, a); err != nil {
+				return err
+			}
+		case <-patience.C:
+			r.warn("thread %d: the probe did not answer, so what it saw last is missing", t.rec.ID)
+			return nil
+		}
+		if !under {
+			break
+		}
+	}
+	return nil
+}
+
+// take keeps what the probe said. A worker that has ended is no error.
+func (r *recorder) take(ctx context.Context, t *thread, a answer) error {
+	if a.err != nil {
 		if ctx.Err() != nil || t.s == r.main && !r.ending() {
-			return fmt.Errorf("vitals: %w", err)
+			return fmt.Errorf("probe: %w", a.err)
 		}
 		t.probed = false
 		return nil
 	}
-	if got == nil {
-		if t.rec.Vitals.Duration > 0 {
-			r.warn("thread %d: the measuring ended by itself, as nobody read it for too long", t.rec.ID)
+	if a.got == nil { // not there yet, or not there any more
+		if t.rec.Turns > 0 {
+			r.warn("thread %d: the probe ended by itself, as nobody read it for too long", t.rec.ID)
+			t.probed = false
 		}
-		t.probed = false
+		return nil
+	}
+	t.rec.Turns = max(1, a.got.Count)
+	t.rec.Iterations = append(t.rec.Iterations, a.got.Turns...)
+	t.turned = a.got.At
+	r.sift.own[t.rec.TID] = append(r.sift.own[t.rec.TID], a.got.Own...)
+	room := func(list []Request, more []Request) []Request {
+		return append(list, more[:min(len(more), maxSpans-len(list))]...)
+	}
+	for _, list := range [][]Request{a.got.Requests, a.got.Outgoing} {
+		for i := range list {
+			list[i].URL = withoutQuery(list[i].URL)
+		}
+	}
+	r.rec.Requests, r.rec.Outgoing = room(r.rec.Requests, a.got.Requests), room(r.rec.Outgoing, a.got.Outgoing)
+	got := a.got.Vitals
+	if got == nil || r.measured {
 		return nil
 	}
 	v := &t.rec.Vitals
@@ -296,10 +438,9 @@ func (r *recorder) read(ctx context.Context, t *thread, last bool) error {
 	v.Samples, v.Quantiles = got.Samples, got.Quantiles
 	v.Delays = append(v.Delays, got.Delays...)
 	if t.s == r.main {
+		r.served = a.got.Served
 		r.rec.Probes = append(r.rec.Probes, got.Probes...)
-		if last && got.Pending > 0 {
-			r.rec.Probes = append(r.rec.Probes, Probe{At: r.rec.Start, Pool: got.Pending, Pending: true})
-		}
+		r.pending = got.Pending
 	}
 	return nil
 }
@@ -365,7 +506,7 @@ func (r *recorder) submitters(ctx context.Context) error {
 	if err := turn(ctx, r.main, startHook, nil); err != nil && !errors.Is(err, errNoTurn) {
 		return fmt.Errorf("thread pool: %w", err)
 	}
-	if err := r.wait(ctx, "thread pool", hookTime, func() error { return nil }); err != nil {
+	if err := r.wait(ctx, "thread pool", hookTime, func() error { return r.readAll(ctx) }); err != nil {
 		return err
 	}
 	err := r.main.EvaluateBare(ctx, stopHook, &r.rec.Submitters)
@@ -400,24 +541,66 @@ func (r *recorder) profile(ctx context.Context, whole time.Duration) error {
 				return err
 			}
 		}
-		part := min(left, rotation)
 		begun := time.Now()
 		passed := whole - left
-		if err := r.wait(ctx, "profile", part, func() error {
+		err := r.wait(ctx, "profile", min(left, rotation), func() error {
 			r.Progress("profile", passed+time.Since(begun), whole)
+			if err := r.readAll(ctx); err != nil {
+				return err
+			}
+			if !r.judged && !r.KeepOptimized && time.Since(begun) >= look && r.blocks() {
+				return errEnough
+			}
 			return nil
-		}); err != nil {
+		})
+		judge := errors.Is(err, errEnough)
+		if err != nil && !judge {
 			return err
 		}
-		left -= part
+		left -= time.Since(begun)
 		if err := r.stopProfiles(ctx); err != nil {
 			return err
 		}
 		if n := len(r.threads[0].rec.Profiles); n > 0 {
 			r.threads[0].rec.Profiles[n-1].cutBefore(from)
 		}
+		if judge {
+			r.judged = true
+			if err := r.unclear(ctx); err != nil {
+				return err
+			}
+			if r.clear {
+				left = max(left, whole/2)
+			}
+		}
 	}
 	return nil
+}
+
+// errEnough ends a profile that tells whether profiles are clear.
+var errEnough = errors.New("enough was seen")
+
+// blocks reports whether the main thread has been blocked, as far as that can be
+// said while it is recorded: a healthy program is not worth the price of a clear
+// profile. Without a probe it may have been.
+func (r *recorder) blocks() bool {
+	main := r.threads[0]
+	if !main.probed {
+		return true
+	}
+	limit := r.Block.Microseconds()
+	// An iteration that took no CPU time waited for events, or for something of the
+	// kernel; that the program did is in the delays.
+	works := func(it Iteration) bool { return it.Duration >= limit && it.CPU >= limit/2 }
+	late := func(d Delay) bool { return d.Max >= limit }
+	return slices.ContainsFunc(main.rec.Iterations, works) || slices.ContainsFunc(main.rec.Vitals.Delays, late)
+}
+
+// sawBlock is blocks after the profile, which has seen it.
+func (r *recorder) sawBlock() bool {
+	l := newLedger(&r.threads[0].rec, r.rec.Interval)
+	limit := r.Block.Microseconds()
+	return slices.ContainsFunc(l.iterations(), func(it Iteration) bool { return l.busy(it.Start, it.Start+it.Duration) >= limit })
 }
 
 // unclear looks whether the profile hides functions that were inlined before it
@@ -434,7 +617,7 @@ func (r *recorder) unclear(ctx context.Context) error {
 	r.rec.Threads = nil
 	if r.clear {
 		for _, t := range r.threads {
-			t.rec.Profiles = nil
+			t.hidden, t.rec.Profiles = t.rec.Profiles, nil
 		}
 	}
 	return ctx.Err()
@@ -448,7 +631,7 @@ func (r *recorder) reoptimize(ctx context.Context) (from int64, err error) {
 	if err := r.main.Deoptimize(ctx); err != nil {
 		return 0, err
 	}
-	if err := r.wait(ctx, "profile", warmUp, func() error { return nil }); err != nil {
+	if err := r.wait(ctx, "profile", warmUp, func() error { return r.readAll(ctx) }); err != nil {
 		return 0, err
 	}
 	err = r.main.EvaluateBare(ctx, "(() => { const t = process.hrtime(); return t[0] * 1e6 + Math.round(t[1] / 1e3); })()", &from)
@@ -532,18 +715,32 @@ func (r *recorder) stopProfiles(ctx context.Context) error {
 // finish ends the trace, fetches sources and puts the recording together.
 func (r *recorder) finish(ctx context.Context) error {
 	r.Progress("collecting", 0, 0)
-	if r.trace != nil {
-		patience, cancel := context.WithTimeout(ctx, stopPatience)
-		err := r.trace.Stop(patience)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			r.warn("the trace is not complete: %v", err)
+	if !r.calm {
+		r.gone()
+	}
+	for _, t := range r.threads {
+		if err := r.readLast(ctx, t); err != nil {
+			return err
 		}
-		r.trace = nil
-		r.rec.Traced = true
+		if r.rec.Ended {
+			t.probed = false // see gone
+		} else if err := t.unprobe(ctx); err != nil && t.s == r.main && !r.ending() {
+			return err
+		}
+		// A loop that never comes round again has only this iteration.
+		if n := len(t.rec.Profiles); t.rec.Turns > 0 && n > 0 {
+			if d := t.rec.Profiles[n-1].EndTime - t.turned; d >= minIteration {
+				t.rec.Iterations = append(t.rec.Iterations, Iteration{Start: t.turned, Duration: d, CPU: -1})
+			}
+		}
+	}
+	if r.clear && !r.sawBlock() { // so the only ones are in what is not clear
+		for _, t := range r.threads {
+			t.rec.Profiles = append(t.hidden, t.rec.Profiles...)
+		}
+	}
+	if err := r.stopTrace(ctx); err != nil {
+		return err
 	}
 	for _, t := range r.threads {
 		r.rec.Threads = append(r.rec.Threads, t.rec)

@@ -32,13 +32,18 @@ type Recording struct {
 	Interval int64    `json:"intervalUs"`
 	Threads  []Thread `json:"threads"` // the main thread first
 	// Traced says that Node's tracing ran: without it there is no ledger.
-	Traced   bool      `json:"traced"`
+	Traced bool `json:"traced"`
+	// Requests are those that took keptRequest or longer, or began or ended in an
+	// iteration that is in the recording. Older recordings, and those without a
+	// probe, have all.
 	Requests []Request `json:"requests,omitempty"` // served, by node:http
-	Outgoing []Request `json:"outgoing,omitempty"` // sent, by node:http
-	Pool     []PoolJob `json:"pool,omitempty"`
-	Memory   []Memory  `json:"memory,omitempty"`    // first and last reading
-	Probes   []Probe   `json:"probes,omitempty"`    // of the first phase
-	Active   Resources `json:"resources,omitempty"` // at the end of the first phase
+	Outgoing []Request `json:"outgoing,omitempty"` // sent, by node:http or fetch
+	// Detail is the time in which SyncFS and Pool were traced; nil: all the time.
+	Detail *Detail   `json:"detail,omitempty"`
+	Pool   []PoolJob `json:"pool,omitempty"`
+	Memory []Memory  `json:"memory,omitempty"`    // first and last reading
+	Probes []Probe   `json:"probes,omitempty"`    // of the first phase
+	Active Resources `json:"resources,omitempty"` // at the end of the first phase
 	// Submitters gave jobs to a pool whose jobs came back late.
 	Submitters []Submitter `json:"submitters,omitempty"`
 	// Sources has the text of the scripts in which time was spent.
@@ -49,6 +54,13 @@ type Recording struct {
 	Warnings []string          `json:"warnings,omitempty"`
 	// Ended says that the program came to its end before the recording did.
 	Ended bool `json:"ended,omitempty"`
+}
+
+// Detail is the part of a recording in which more was traced, as that costs the
+// program too much to go on with.
+type Detail struct {
+	Duration int64 `json:"us"`
+	Requests int   `json:"requests"` // that were served meanwhile
 }
 
 // Process is the target.
@@ -67,8 +79,8 @@ type Thread struct {
 	URL    string `json:"url,omitempty"`
 	TID    int    `json:"tid,omitempty"` // the kernel's id, 0 if not known
 	Vitals Vitals `json:"vitals"`
-	// Turns counts the iterations of the loop, Iterations has those that took
-	// at least minIteration of wall time, idle or busy.
+	// Turns counts the iterations of the loop that were looked at, Iterations has
+	// those that took at least minIteration of wall time, idle or busy.
 	Turns      int         `json:"turns"`
 	Iterations []Iteration `json:"iterations,omitempty"`
 	GCs        []GC        `json:"gcs,omitempty"`
@@ -106,6 +118,9 @@ type Iteration struct {
 	Start    int64 `json:"at"`
 	Duration int64 `json:"us"`
 	CPU      int64 `json:"cpuUs"` // of the thread; -1 if not known
+	// Wait is how long the thread was ready to run without a core, nil if not
+	// known. With it, CPU may be that of up to 5 ms before the iteration, too.
+	Wait *int64 `json:"waitUs,omitempty"`
 }
 
 // GC is one pause for garbage collection.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"sort"
 
 	"heapsnap/cdp"
 )
@@ -25,7 +26,7 @@ type sieve struct {
 	outgoing []Request
 	queued   []cdp.TraceEvent // pool jobs as the main thread queued them
 	jobs     []poolRun
-	own      [][2]int64 // times in which heapsnap itself read files in the target
+	own      map[int][][2]int64 // by thread: times in which heapsnap itself read files in the target
 }
 
 type poolRun struct{ start, end int64 }
@@ -47,7 +48,7 @@ type fsCall struct {
 }
 
 func newSieve() *sieve {
-	return &sieve{threads: map[int]*sieveThread{}, serving: map[string]cdp.TraceEvent{}, sending: map[string]cdp.TraceEvent{}}
+	return &sieve{threads: map[int]*sieveThread{}, serving: map[string]cdp.TraceEvent{}, sending: map[string]cdp.TraceEvent{}, own: map[int][][2]int64{}}
 }
 
 func (v *sieve) thread(id int) *sieveThread {
@@ -147,11 +148,13 @@ func (t *sieveThread) sync(e cdp.TraceEvent) {
 }
 
 // calls sums up the synchronous file operations, without our own.
-func (v *sieve) calls(t *sieveThread) []SyncCall {
+func (v *sieve) calls(t *sieveThread, own [][2]int64) []SyncCall {
 	byName := map[string]int{}
 	var sums []SyncCall
+	slices.SortFunc(own, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	for _, c := range t.fs {
-		if slices.ContainsFunc(v.own, func(w [2]int64) bool { return w[0] <= c.at && c.at <= w[1] }) {
+		next := sort.Search(len(own), func(i int) bool { return own[i][0] > c.at })
+		if next > 0 && c.at <= own[next-1][1] {
 			continue
 		}
 		i, known := byName[c.name]
@@ -206,14 +209,17 @@ func (v *sieve) into(r *Recording) {
 		if t == nil {
 			continue
 		}
-		r.Threads[i].Turns, r.Threads[i].Iterations, r.Threads[i].GCs = t.turns, t.iterations, t.gcs
-		r.Threads[i].SyncFS = v.calls(t)
-		r.Threads[i].lastTurn(t)
+		if t.turns > 0 {
+			r.Threads[i].Turns, r.Threads[i].Iterations = t.turns, t.iterations
+			r.Threads[i].lastTurn(t)
+		}
+		r.Threads[i].GCs = t.gcs
+		r.Threads[i].SyncFS = v.calls(t, v.own[r.Threads[i].TID])
 	}
 	byStart := func(a, b Request) int { return int(a.Start - b.Start) }
-	slices.SortFunc(v.requests, byStart)
-	slices.SortFunc(v.outgoing, byStart)
-	r.Requests, r.Outgoing = v.requests, v.outgoing
+	r.Requests, r.Outgoing = append(r.Requests, v.requests...), append(r.Outgoing, v.outgoing...)
+	slices.SortFunc(r.Requests, byStart)
+	slices.SortFunc(r.Outgoing, byStart)
 	r.Pool = v.poolJobs()
 }
 

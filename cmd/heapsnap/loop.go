@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,6 +176,7 @@ func (c *loopCommand) recording(ctx context.Context, named, command []string) (*
 			return nil, usageError{err}
 		}
 	}
+	c.record.Block = cmp.Or(c.options.Threshold, c.options.MaxBlock)
 	if c.record.NoVitals {
 		c.record.Profile = c.duration
 	} else {
