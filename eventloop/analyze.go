@@ -1192,11 +1192,39 @@ func (a *analysis) judge() {
 		if len(a.Blocks) > 0 {
 			a.Sentence = fmt.Sprintf("The event loop keeps to its budget of %s: the longest block is %s.", round(a.maxBlock), round(worst))
 		}
+		a.Sentence += a.lateAllTheSame()
 	}
 	if a.Starved > a.Profiled/10 {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("the main thread was ready to run but had no core for %s of %s: the machine is busy, or the container's CPU limit is low", round(a.Starved), round(a.Profiled)))
 	}
 }
+
+// lateAllTheSame says why work was late although no callback is long: a delay that
+// is told beside "healthy" needs a reason.
+func (a *analysis) lateAllTheSame() string {
+	if a.Delay.P99 < a.Threshold {
+		return ""
+	}
+	late := fmt.Sprintf(" Work was late all the same, by up to %s for 99 %% of the time: ", round(a.Delay.P99))
+	var wait, wall int64
+	for _, s := range a.main.thread.Sched {
+		if s.TID == a.main.thread.TID {
+			wait, wall = wait+s.Wait, wall+s.Wall
+		}
+	}
+	switch {
+	case wall > 0 && 10*wait > wall:
+		return late + fmt.Sprintf("the machine's doing, not the program's, whose main thread was ready to run but had no core for %.0f %% of the time.", 100*float64(wait)/float64(wall))
+	case a.Starved > a.Profiled/10:
+		return late + "the machine's doing, not the program's, whose main thread was ready to run but had no core."
+	case a.Utilization > manyCallbacks:
+		return late + fmt.Sprintf("very many short callbacks keep the loop busy for %.0f %% of the time. That is load: spread it over more processes.", 100*a.Utilization)
+	}
+	return ""
+}
+
+// manyCallbacks is the utilization from which on work waits for other work.
+const manyCallbacks = 0.8
 
 // unseen is the longest block of the first phase if it was clearly one, by CPU
 // time, while the second had none.

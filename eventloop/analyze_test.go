@@ -409,3 +409,30 @@ func TestSourcesAreReadOnlyOnce(t *testing.T) {
 		t.Errorf("read %d times, want once, and Node's own never", reads)
 	}
 }
+
+func TestHealthyAndLateHasAReason(t *testing.T) {
+	rec := func(sched []Sched, utilization float64) *Recording {
+		p := &Profile{Nodes: []ProfileNode{{ID: 1, CallFrame: CallFrame{FunctionName: "(root)"}, Children: []int{2}}, {ID: 2, CallFrame: CallFrame{FunctionName: idleName}}}}
+		for range 5000 {
+			p.Samples = append(p.Samples, 2)
+			p.TimeDeltas = append(p.TimeDeltas, 1000)
+		}
+		p.EndTime = 5_000_000
+		v := Vitals{Duration: 3_000_000, Samples: 100, Utilization: utilization, Quantiles: []Quantile{{50, 1000}, {100, 300_000}}}
+		return &Recording{Interval: 1000, End: p.EndTime, Threads: []Thread{{TID: 7, Profiles: []*Profile{p}, Vitals: v, Sched: sched}}}
+	}
+	for _, tt := range []struct {
+		name string
+		rec  *Recording
+		want string
+	}{
+		{"no core", rec([]Sched{{TID: 7, Run: 1_000_000, Wait: 1_200_000, Wall: 3_000_000}, {TID: 8, Wait: 3_000_000, Wall: 3_000_000}}, 0.3), "had no core for 40 % of the time."},
+		{"many callbacks", rec(nil, 0.95), "busy for 95 % of the time."},
+		{"no reason is known", rec(nil, 0.3), "for 50 ms or longer."},
+	} {
+		a := Analyze(tt.rec, Options{Source: noSource})
+		if a.Verdict != Healthy || !strings.HasSuffix(strings.Replace(a.Sentence, " That is load: spread it over more processes.", "", 1), tt.want) {
+			t.Errorf("%s: %s, %q, want it healthy and %q", tt.name, a.Verdict, a.Sentence, tt.want)
+		}
+	}
+}
