@@ -18,6 +18,13 @@ const (
 	HTML Format = "html"
 	SVG  Format = "svg"
 	PNG  Format = "png"
+
+	// For CI: a comment on a pull request, annotations of GitHub's workflows,
+	// test cases, results of code scanning.
+	Markdown Format = "markdown"
+	GitHub   Format = "github"
+	JUnit    Format = "junit"
+	SARIF    Format = "sarif"
 )
 
 // Options say how a report is laid out. The zero value is text of 80 columns
@@ -28,6 +35,9 @@ type Options struct {
 	Verbose bool // in text: every finding in full, more class rows
 	// Rules document what findings name, for formats that explain it.
 	Rules []Rule
+	// Root is the folder of the sources: formats for CI name files from there on.
+	Root  string
+	Limit int // bytes of Markdown; 0 means MarkdownLimit
 }
 
 // ErrNoForm is returned for a format that cannot show what it was asked to
@@ -48,6 +58,10 @@ var renderers = []renderer{
 	{HTML, writeHTML, nil, writeLoopHTML},
 	{SVG, plotAs(SVG), nil, plotLoopAs(SVG)},
 	{PNG, plotAs(PNG), nil, plotLoopAs(PNG)},
+	{Markdown, ciReport(writeMarkdown), nil, ciLoop(writeMarkdown)},
+	{GitHub, ciReport(writeGitHub), nil, ciLoop(writeGitHub)},
+	{JUnit, ciReport(writeJUnit), nil, ciLoop(writeJUnit)},
+	{SARIF, ciReport(writeSARIF), nil, ciLoop(writeSARIF)},
 }
 
 // Formats lists the formats of a report, text first.

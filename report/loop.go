@@ -94,6 +94,9 @@ type LoopFinding struct {
 	Evidence  []string   `json:"evidence"`
 	Requests  []string   `json:"requests"`
 	Fix       string     `json:"fix"`
+	// Fingerprint is the same for the same cause in the same function in other
+	// runs and on other machines.
+	Fingerprint string `json:"fingerprint"`
 }
 
 func (f *LoopFinding) location() Location {

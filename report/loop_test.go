@@ -25,7 +25,7 @@ func blocked(s string) *Loop {
 			{Rule: "json", Title: "JSON.stringify in list" + s, TotalMS: 1729, WorstMS: 231, Count: 7, Share: 0.91, Function: "list" + s, File: "/app/src/shop.js" + s,
 				Line: 17, Column: 21, Code: "  const body = JSON.stringify({ products: catalogue });" + s, Locations: []Location{where("list", 19)}, Stack: stack,
 				Evidence: []string{"7 blocks, 204 ms in the median and 231 ms at worst", "requests meanwhile: /products" + s}, Requests: []string{"/products" + s},
-				Fix: "Send and read less: pages, fields that are needed."},
+				Fix: "Send and read less: pages, fields that are needed.", Fingerprint: "5f0c9a3b1e7d2468"},
 			{Rule: "threadpool", Title: "work waits for a thread of libuv's pool", TotalMS: 9, WorstMS: 4.5, Count: 2, Stack: []Location{}, Locations: []Location{},
 				Evidence: []string{}, Requests: []string{}, Fix: "Limit how many slow jobs are under way at a time."},
 		},

@@ -98,7 +98,7 @@ func (c *loopCommand) run(ctx context.Context, cmd *cobra.Command, args []string
 		return usagef("--warmup %s: want 0s or more", c.warmup)
 	}
 	defer c.out.close()
-	if err := c.out.open(report.Text, report.JSON, report.HTML, report.SVG, report.PNG); err != nil {
+	if err := c.out.open(report.Text, report.JSON, report.HTML, report.SVG, report.PNG, report.Markdown, report.GitHub, report.JUnit, report.SARIF); err != nil {
 		return err
 	}
 	files, err := c.open()

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"heapsnap/eventloop"
@@ -25,7 +29,7 @@ func loopReport(a *eventloop.Analysis) *report.Loop {
 			Rule: f.Cause.Name, Title: f.Title, TotalMS: inMS(f.Total), WorstMS: inMS(f.Worst), Count: f.Count, Share: f.Share,
 			Function: f.Site.Function, File: f.Site.File, Line: f.Site.Line, Column: f.Site.Column, Code: f.Code,
 			Compiled: f.Site.Compiled, Package: f.Package, Through: f.Through,
-			Stack: loopStack(f.Stack), Evidence: f.Evidence, Requests: f.Requests, Fix: f.Fix,
+			Stack: loopStack(f.Stack), Evidence: f.Evidence, Requests: f.Requests, Fix: f.Fix, Fingerprint: loopFingerprint(&f),
 		}
 		for _, s := range f.Also {
 			lf.Locations = append(lf.Locations, loopLocation(s))
@@ -76,6 +80,17 @@ func loopFlames(flames []eventloop.Flame) []report.LoopFlame {
 		out = append(out, lf)
 	}
 	return out
+}
+
+// loopFingerprint is equal for the same cause in the same function in another
+// run or on another machine: it has no line, no time, and of the path the name.
+func loopFingerprint(f *eventloop.Finding) string {
+	pkg := f.Package
+	if at := strings.LastIndex(pkg, "@"); at > 0 {
+		pkg = pkg[:at] // without its version
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Cause.Name, f.Site.Function, filepath.Base(f.Site.File), pkg}, "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 func inMS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

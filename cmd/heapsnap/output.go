@@ -25,9 +25,11 @@ type output struct {
 	files   []string // FORMAT=PATH, as given
 	verbose bool
 	rules   []report.Rule // that the report's findings name
+	root    string        // of the sources
 
-	stdout report.Format
-	opened []*outFile
+	annotates bool // the report has a form for GitHub
+	stdout    report.Format
+	opened    []*outFile
 }
 
 type outFile struct {
@@ -39,6 +41,7 @@ type outFile struct {
 func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "format", string(report.Text), "format on stdout: "+formatNames())
 	cmd.Flags().StringArrayVarP(&o.files, "output", "o", nil, "also write the report to a file, as `FORMAT=PATH`; may be repeated")
+	cmd.Flags().StringVar(&o.root, "source-root", "", "`FOLDER` that formats for CI name files from (default: of the workspace or repository)")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "in text: every finding in full, longer tables")
 }
 
@@ -56,6 +59,10 @@ func (o *output) open(allowed ...report.Format) error {
 	var err error
 	if o.stdout, err = parseFormat(o.format, allowed); err != nil {
 		return err
+	}
+	o.annotates = len(allowed) == 0 || slices.Contains(allowed, report.GitHub)
+	if o.root == "" {
+		o.root = sourceRoot()
 	}
 	if o.stdout.Binary() && o.app.width > 0 {
 		return usageError{fmt.Errorf("--format %s: %w", o.stdout, errNotTerminal)}
@@ -100,7 +107,7 @@ func joinFormats(fs []report.Format) string {
 // write shows the report in every format asked for; show renders one.
 func (o *output) write(show func(io.Writer, report.Format, report.Options) error) error {
 	for _, f := range o.opened {
-		if err := show(f, f.format, report.Options{Verbose: o.verbose, Rules: o.rules}); err != nil {
+		if err := show(f, f.format, o.options()); err != nil {
 			return fmt.Errorf("-o %s=%s: %w", f.format, f.path, err)
 		}
 		if err := f.complete(); err != nil {
@@ -109,11 +116,26 @@ func (o *output) write(show func(io.Writer, report.Format, report.Options) error
 	}
 	// One write: what reads the pipe gets a whole report or none.
 	var b bytes.Buffer
-	if err := show(&b, o.stdout, report.Options{Width: o.app.width, Color: o.app.color, Verbose: o.verbose, Rules: o.rules}); err != nil {
+	opts := o.options()
+	opts.Width, opts.Color = o.app.width, o.app.color
+	if err := show(&b, o.stdout, opts); err != nil {
 		return err
 	}
-	_, err := o.app.out.Write(b.Bytes())
-	return err
+	text := b.Bytes()
+	if o.app.github != nil && o.stdout == report.Text {
+		text = withoutCommands(text)
+	}
+	if _, err := o.app.out.Write(text); err != nil {
+		return err
+	}
+	if o.app.github != nil && o.annotates {
+		return o.annotate(show)
+	}
+	return nil
+}
+
+func (o *output) options() report.Options {
+	return report.Options{Verbose: o.verbose, Rules: o.rules, Root: o.root}
 }
 
 // report writes r and returns its verdict as the command's result.

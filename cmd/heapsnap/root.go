@@ -24,6 +24,7 @@ type app struct {
 	terminal bool      // err is a terminal
 	width    int       // of out, 0 if it is no terminal
 	color    bool      // on out
+	github   *github   // the workflow that it runs in, nil outside of one
 	self     string    // this program, to start it again; "" in tests
 
 	quiet   bool
@@ -39,6 +40,7 @@ func newApp(in, out, errs *os.File) *app {
 		a.width = terminalWidth(out)
 	}
 	a.color = wantsColor(tty, os.Getenv)
+	a.github = inGitHub(os.Getenv)
 	return a
 }
 
