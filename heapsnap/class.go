@@ -81,8 +81,9 @@ func (s *Snapshot) computeClasses() {
 		}
 		s.class[i] = class
 	}
-	s.shapes = s.inferShapes()
-	s.applyShapes(s.shapes, s.class)
+	plain := s.plainObjects()
+	s.shapes = s.inferShapes(plain)
+	s.applyShapes(s.shapes, plain, s.class)
 }
 
 // plain reports whether n is an object made by {}.
@@ -90,9 +91,20 @@ func (s *Snapshot) plain(n Node) bool {
 	return s.nodeType[n] == Object && s.nameTag(n) == tagObject
 }
 
+// plainObjects returns the objects that plain is true of.
+func (s *Snapshot) plainObjects() []Node {
+	var plain []Node
+	for i, t := range s.nodeType {
+		if t == Object && s.nameTag(Node(i)) == tagObject {
+			plain = append(plain, Node(i))
+		}
+	}
+	return plain
+}
+
 // inferShapes counts the property lists of plain objects, in file order, and
 // keeps those of at least 2 objects and a thousandth of all.
-func (s *Snapshot) inferShapes() []shape {
+func (s *Snapshot) inferShapes(plain []Node) []shape {
 	const (
 		maxName  = 120 // UTF-16 units
 		minCount = 2
@@ -110,11 +122,7 @@ func (s *Snapshot) inferShapes() []shape {
 		props  []uint32
 	)
 	formatted := map[uint32]string{}
-	for i := range s.nodeType {
-		n := Node(i)
-		if !s.plain(n) {
-			continue
-		}
+	for _, n := range plain {
 		total++
 		name, props = append(name[:0], '{'), props[:0]
 		units := 1
@@ -179,18 +187,14 @@ func (s *Snapshot) inferShapes() []shape {
 
 // applyShapes writes the class of every plain object: the shape with most
 // properties, then the most frequent, among those whose properties it has all.
-func (s *Snapshot) applyShapes(shapes []shape, class []uint32) {
+func (s *Snapshot) applyShapes(shapes []shape, plain []Node, class []uint32) {
 	if len(shapes) == 0 {
 		return
 	}
 	m := newShapeMatcher(shapes)
-	number := map[uint32]int32{} // string -> property number in m, -1 for none
+	number := make([]int32, s.strings.count()) // string -> property number in m + 2, 1 for none, 0 for not asked yet
 	var have []int32
-	for i := range s.nodeType {
-		n := Node(i)
-		if !s.plain(n) {
-			continue
-		}
+	for _, n := range plain {
 		have = have[:0]
 		first, end := s.EdgeRange(n)
 		for e := first; e < end; e++ {
@@ -198,17 +202,17 @@ func (s *Snapshot) applyShapes(shapes []shape, class []uint32) {
 				continue
 			}
 			name := s.edgeName[e]
-			p, ok := number[name]
-			if !ok {
-				p = m.property(s.strings.at(name))
+			p := number[name]
+			if p == 0 {
+				p = m.property(s.strings.at(name)) + 2
 				number[name] = p
 			}
-			if p >= 0 {
-				have = append(have, p)
+			if p > 1 {
+				have = append(have, p-2)
 			}
 		}
 		if best := m.match(have); best >= 0 {
-			class[i] = shapes[best].class
+			class[n] = shapes[best].class
 		}
 	}
 }

@@ -112,9 +112,9 @@ func (s *Snapshot) walkEssential(strong bitset) *domWalk {
 // sizes, but no edges any more.
 func (s *Snapshot) setDominators(w *domWalk, refs *references) {
 	s.reached = len(w.order)
-	first, pred := refs.byTarget()
+	first, pred, some := refs.byTarget()
 	runtime.GC() // what refs was: the arrays to come take its place
-	dom := w.immediateDominators(first, pred)
+	dom := w.immediateDominators(first, pred, some)
 	// In the order of the walk a dominator is near what it dominates.
 	retained := make([]uint64, s.reached)
 	for v, n := range w.order {
@@ -307,8 +307,9 @@ func (w *domWalk) visitOrphans() {
 }
 
 // immediateDominators returns vertex -> vertex. Predecessors, as vertices, of
-// a node are pred[first[node]:first[node+1]]. It uses up the walk's parents.
-func (w *domWalk) immediateDominators(first, pred []uint32) []uint32 {
+// a node are pred[first[node]:first[node+1]], and some has the nodes with any. It
+// uses up the walk's parents.
+func (w *domWalk) immediateDominators(first, pred []uint32, some bitset) []uint32 {
 	n := len(w.order)
 	// A link is how far up a vertex was looked from, and the least label on the
 	// way. One look finds both.
@@ -325,6 +326,10 @@ func (w *domWalk) immediateDominators(first, pred []uint32) []uint32 {
 		best := w.parent[v]
 		linked := v + 1 // vertices from here on hang on their parents
 		node := w.order[v]
+		if !some.has(node) { // as of two in three: one bit, and no look at first
+			semi[v], links[v].label = best, best
+			continue
+		}
 		for _, u := range pred[first[node]:first[node+1]] {
 			if u >= linked {
 				// eval with path compression: the least label between u and

@@ -293,18 +293,18 @@ func hashFile(ctx context.Context, f io.ReaderAt, size int64) (string, error) {
 		wg     sync.WaitGroup
 		next   atomic.Int64
 		failed atomic.Bool
-		sums   = make([]uint32, (size+blockSize-1)/blockSize)
+		sums   = make([]uint32, (size+sumSize-1)/sumSize)
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			buf := make([]byte, blockSize)
+			buf := make([]byte, sumSize)
 			for !failed.Load() && ctx.Err() == nil {
 				i := next.Add(1) - 1
 				if i >= int64(len(sums)) {
 					return
 				}
-				part := buf[:min(blockSize, size-i*blockSize)]
-				if _, err := f.ReadAt(part, i*blockSize); err != nil {
+				part := buf[:min(sumSize, size-i*sumSize)]
+				if _, err := f.ReadAt(part, i*sumSize); err != nil {
 					failed.Store(true)
 					return
 				}

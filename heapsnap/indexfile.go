@@ -25,13 +25,14 @@ import (
 //	...       the description: gob of indexHeader
 //	...       the columns, each on a multiple of columnAlign
 //
-// The description has a CRC-32C of every blockSize bytes of the columns, so
+// The description has a CRC-32C of every sumSize bytes of the columns, so
 // that what is asked for can be checked without reading the rest.
 const (
 	indexMagic  = "heapidx\n"
 	indexFormat = 1
 	indexFixed  = 28
 	columnAlign = 64
+	sumSize     = 1 << 20
 )
 
 type indexHeader struct {
@@ -134,7 +135,7 @@ func writeIndex(ctx context.Context, f io.Writer, h indexHeader, facts any, colu
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			n := min(len(p), 8*blockSize)
+			n := min(len(p), 8*sumSize)
 			if _, err := f.Write(p[:n]); err != nil {
 				return err
 			}
@@ -186,7 +187,7 @@ func openIndex(f *os.File, program, content string) (*indexFile, error) {
 		return nil, err
 	}
 	start := int64(indexFixed + length)
-	if x.Program != program || x.Content != content || info.Size() != start+x.Size || int64(len(x.Sums)) != (x.Size+blockSize-1)/blockSize {
+	if x.Program != program || x.Content != content || info.Size() != start+x.Size || int64(len(x.Sums)) != (x.Size+sumSize-1)/sumSize {
 		return nil, errIndex
 	}
 	if x.Size == 0 {
@@ -218,7 +219,7 @@ func (x *indexFile) load(columns []column) bool {
 		}
 		sections[i] = s
 		if s.Rows > 0 {
-			for b := s.Offset / blockSize; b <= (s.Offset+size-1)/blockSize; b++ {
+			for b := s.Offset / sumSize; b <= (s.Offset+size-1)/sumSize; b++ {
 				todo[b] = true
 			}
 		}
@@ -273,7 +274,7 @@ func (x *indexFile) sound(blocks []int64) bool {
 					return
 				}
 				b := blocks[i]
-				part := x.data[b*blockSize : min((b+1)*blockSize, x.Size)]
+				part := x.data[b*sumSize : min((b+1)*sumSize, x.Size)]
 				if crc32.Checksum(part, castagnoli) != x.Sums[b] {
 					bad.Store(true)
 				}
@@ -293,10 +294,10 @@ type blockSums struct {
 
 func (s *blockSums) write(p []byte) {
 	for len(p) > 0 {
-		n := min(len(p), blockSize-s.n)
+		n := min(len(p), sumSize-s.n)
 		s.sum = crc32.Update(s.sum, castagnoli, p[:n])
 		p = p[n:]
-		if s.n += n; s.n == blockSize {
+		if s.n += n; s.n == sumSize {
 			s.done = append(s.done, s.sum)
 			s.sum, s.n = 0, 0
 		}

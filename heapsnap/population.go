@@ -191,7 +191,7 @@ func (p *populationParser) countBlock(b *block, k int) error {
 	s, l := p.s, p.l
 	row, f := uint32(b.first/uint64(l.edgeFields)), int(b.first%uint64(l.edgeFields))
 	// The block may begin inside a row. What is missing of it is counted as
-	// unknown: one edge in a megabyte.
+	// unknown: one edge in a block.
 	var typ EdgeType = OtherEdge
 	to := uint64(0)
 	for {

@@ -145,8 +145,9 @@ func (w *domWalk) references() *references {
 }
 
 // byTarget sorts the references: pred[first[node]:first[node+1]] are the
-// vertices that refer to a node. It uses r up.
-func (r *references) byTarget() (first, pred []uint32) {
+// vertices that refer to a node, and some has the nodes that have any. It uses r
+// up.
+func (r *references) byTarget() (first, pred []uint32, some bitset) {
 	base := make([]uint32, r.buckets()+1)
 	for b := range r.buckets() {
 		base[b+1] = base[b]
@@ -159,6 +160,7 @@ func (r *references) byTarget() (first, pred []uint32) {
 	first = make([]uint32, r.nodes+1)
 	pred = make([]uint32, base[r.buckets()])
 	first[r.nodes] = uint32(len(pred))
+	some = newBitset(r.nodes) // a bucket has words of its own
 	counts := make([][1 << bucketBits]uint32, len(r.runs))
 	onAllCores(r.buckets(), func(worker, b int) {
 		count := &counts[worker]
@@ -173,6 +175,9 @@ func (r *references) byTarget() (first, pred []uint32) {
 		place, low := base[b], b<<bucketBits
 		for i := range min(1<<bucketBits, r.nodes-low) {
 			first[low+i] = place
+			if count[i] > 0 {
+				some.add(Node(low + i))
+			}
 			place, count[i] = place+count[i], place
 		}
 		for _, runs := range r.runs {
@@ -186,5 +191,5 @@ func (r *references) byTarget() (first, pred []uint32) {
 		}
 	})
 	r.runs = nil
-	return first, pred
+	return first, pred, some
 }
