@@ -436,3 +436,14 @@ func TestHealthyAndLateHasAReason(t *testing.T) {
 		}
 	}
 }
+
+// What a function does with a smaller part of the time is no finding of its own.
+func TestSmallerCausesOfTheSameFunctionAreMentioned(t *testing.T) {
+	const text = "function page(req) {\n  const all = JSON.parse(req);\n  for (const a of all) n += Math.sqrt(a);\n  return n;\n}\n"
+	rec := busyIn(map[string]string{"/app/a.js": text}, nil, 0, CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 0, ColumnNumber: 13})
+	rec.Threads[0].Profiles[0].Nodes[1].PositionTicks = []PositionTick{{2, 700}, {3, 300}}
+	a := Analyze(rec, Options{Source: noSource})
+	if len(a.Findings) != 1 || a.Findings[0].Cause != &jsonCause || !slices.Contains(a.Findings[0].Evidence, "the same function also blocks by cpu 300 ms (line 3)") {
+		t.Errorf("findings = %+v, want json that mentions cpu", a.Findings)
+	}
+}

@@ -135,7 +135,7 @@ func TestFindingsAreWhereAPersonWroteThem(t *testing.T) {
 	if f.Site.Function != "copyAll" || f.Site.File != "/app/src/shop.ts" || f.Site.Line != 6 || f.Package != "deep@1.4.2" {
 		t.Errorf("finding = %+v of package %q, want copyAll, /app/src/shop.ts:6 and deep@1.4.2", f.Site, f.Package)
 	}
-	if f.Title != "deep@1.4.2 computes, called by copyAll" {
+	if f.Title != "deep@1.4.2 computes, called by copyAll()" {
 		t.Errorf("title = %q", f.Title)
 	}
 }
@@ -182,7 +182,7 @@ func TestTheNameOfAFindingIsOfMostOfItsTime(t *testing.T) {
 		"/app/node_modules/deep/package.json":  `{"version":"3.0.0"}`,
 	})
 	f := Analyze(rec, Options{Source: disk}).Findings[0]
-	if f.Title != "views@2.0.0 computes, called by page" || f.Through != "web@1.0.0" {
+	if f.Title != "views@2.0.0 computes, called by page()" || f.Through != "web@1.0.0" {
 		t.Errorf("title = %q through %q, want views@2.0.0 and web@1.0.0", f.Title, f.Through)
 	}
 	if want := "packages on the stack, innermost first: deep@3.0.0, views@2.0.0, web@1.0.0"; !slices.Contains(f.Evidence, want) {

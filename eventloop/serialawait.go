@@ -73,10 +73,7 @@ func findSerialAwait(a *analysis) []Finding {
 		f.Total += us(w)
 	}
 	f.Site, f.Stack = a.awaitLoop()
-	f.Title = "await in a loop, one after the other"
-	if f.Site.Function != "" {
-		f.Title += " in " + f.Site.Function
-	}
+	f.Title = title(&f, f.Cause.Title)
 	f.Evidence = []string{
 		fmt.Sprintf("a request sends %d others, one after the other, and takes %s", many[len(many)/2], round(us(waiting[len(waiting)/2]))),
 		fmt.Sprintf("the event loop is idle %.0f %% of the time meanwhile", 100*(1-a.Threads[0].Busy)),

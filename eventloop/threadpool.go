@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,7 +163,7 @@ func (a *analysis) submitter(f *Finding) {
 		f.Stack = append(f.Stack, a.placed(site))
 	}
 	if at >= 0 {
-		f.Title += ", filled by " + f.Stack[at].Function
+		f.Title += ", filled by " + cmp.Or(called(f.Stack[at].Function), "a function without a name")
 		if below := slices.IndexFunc(f.Stack[:at], func(s Site) bool { return s.Package != "" }); below >= 0 {
 			f.Package = f.Stack[below].Package
 		}
