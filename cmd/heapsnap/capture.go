@@ -115,6 +115,10 @@ func (c *captureCommand) run(ctx context.Context, args []string) error {
 	return nil
 }
 
+// pullFrom is the Node line from which on V8 takes a snapshot as a task of the
+// event loop, which a blocked one does not get to.
+const pullFrom = 22
+
 // everyWorker stands for the main thread and all its workers.
 const everyWorker = "all"
 
@@ -236,7 +240,16 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, to *destin
 	defer line.clear()
 
 	meta := cdp.Meta{Schema: 1, Tool: "heapsnap " + thisBuild().Version, Mode: c.options.Mode(), ThreadID: s.Worker().ThreadID}
-	if !c.noSettle {
+	take := s.Capture
+	turns, err := s.LoopTurns(ctx)
+	if err == nil && !turns {
+		line.clear()
+		c.app.note("warning: the event loop is blocked (see heapsnap stuck): captured as it stands, with its garbage")
+		if s.Target().Major() >= pullFrom {
+			take = s.Pull
+		}
+	}
+	if !c.noSettle && (turns || err != nil) {
 		line.show("waiting for a quiet moment")
 		settled, err := s.Settle(ctx, cdp.SettleOptions{})
 		if err != nil {
@@ -274,7 +287,7 @@ func (c *captureCommand) capture(ctx context.Context, s *cdp.Session, to *destin
 		redacted = r.Writer(ctx, compressed)
 		sink = redacted
 	}
-	info, err := s.Capture(ctx, sink, options)
+	info, err := take(ctx, sink, options)
 	meta.Time, meta.Duration, meta.Nodes, meta.Bytes = info.Started, info.Duration, info.Nodes, info.Bytes
 	if redacted != nil {
 		if rerr := redacted.Close(); err == nil && rerr != nil {

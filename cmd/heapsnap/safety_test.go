@@ -338,3 +338,75 @@ func TestCaptureOfAllThreads(t *testing.T) {
 		}
 	}
 }
+
+// A memory limit of the kernel's that the capture would exceed: refused with the
+// numbers, by what this machine says of the process and by what it says itself.
+func TestCaptureUnderAMemoryLimit(t *testing.T) {
+	group := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("heapsnap-test-%d", os.Getpid()))
+	limit, procs := "memory.limit_in_bytes", "cgroup.procs"
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil { // v2
+		group, limit = filepath.Join("/sys/fs/cgroup", filepath.Base(group)), "memory.max"
+	}
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Skipf("no control group can be made here: %v", err)
+	}
+	s := serve(t, 24)
+	t.Cleanup(func() { // before the process is killed and gone, it cannot be removed
+		_ = s.cmd.Process.Kill()
+		waitUntil(t, "the group is empty", func() bool { return os.Remove(group) == nil })
+	})
+	const mib = 256
+	for file, text := range map[string]string{limit: strconv.Itoa(mib << 20), procs: strconv.Itoa(s.cmd.Process.Pid)} {
+		if err := os.WriteFile(filepath.Join(group, file), []byte(text), 0o644); err != nil {
+			t.Skipf("the control group cannot be set up here: %v", err)
+		}
+	}
+	dir := t.TempDir()
+	for name, target := range map[string][]string{"from outside": {"--pid", strconv.Itoa(s.cmd.Process.Pid)}, "from within": {"--url", s.inspector}} {
+		r := heapsnapIn(t, dir, nil, append([]string{"capture", "-o", "a.heapsnapshot"}, target...)...)
+		if r.code != 3 || !strings.Contains(r.errors, "not enough memory for a capture") || !strings.Contains(r.errors, "(256 MiB) has ") {
+			t.Errorf("%s: code %d, %q, want 3 with the group's limit", name, r.code, r.errors)
+		}
+		noWholeFile(t, dir)
+		s.serves(t)
+	}
+}
+
+// A program that is in an endless loop is captured as it stands, on every line.
+func TestCaptureOfABlockedProgram(t *testing.T) {
+	for _, node := range nodes.All(t) {
+		t.Run(node.String(), func(t *testing.T) {
+			script := filepath.Join(t.TempDir(), "blocked.js")
+			text := "class Marked {} globalThis.marked = new Marked(); setTimeout(() => { console.log('ready'); for (;;) globalThis.n = (globalThis.n | 0) + 1; }, 50);"
+			if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(node.Path, script)
+			ready := make(chan struct{})
+			cmd.Stdout = writerFunc(func(p []byte) (int, error) { close(ready); return len(p), nil })
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			})
+			<-ready
+			dir := t.TempDir()
+			r := heapsnapIn(t, dir, nil, "capture", "--pid", strconv.Itoa(cmd.Process.Pid), "-o", "a.heapsnapshot", "--timeout", "60s")
+			if r.code != 0 || !strings.Contains(r.errors, "the event loop is blocked") {
+				t.Fatalf("code %d, %s", r.code, r.errors)
+			}
+			s, err := heapsnap.Open(context.Background(), filepath.Join(dir, "a.heapsnapshot"), heapsnap.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range s.Aggregates() {
+				if a.Class == "Marked" && a.Count == 1 {
+					return
+				}
+			}
+			t.Error("the snapshot has no object of class Marked")
+		})
+	}
+}
