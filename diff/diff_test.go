@@ -600,6 +600,22 @@ func TestCompareRing(t *testing.T) {
 	}
 }
 
+// Objects that refer to each other and are reached in several ways, as modules are, are no ring of what dominates them.
+func TestCompareIsNoRing(t *testing.T) {
+	d := compare(t, snapshots(t, roots+`
+@7 object "App": property main -> @13, property cache -> @15
+@13 object "Holder": property module -> @17
+@15 object "Array": element 0 -> @17
+@17 object "Module": property children -> @19, property self -> @21
+@19 object "Array": element j -> @1001+j/20*1000+2*(j%20) j<60
+@21 object "Module": property parent -> @17
+@1001+i/20*1000+2*(i%20) i<60 +1+i/20 object "Module" 64: property parent -> @17
+`))
+	if got, want := told(d), "leak @17 [x]: 20 20 20, entries 20 20 20\n"; got != want {
+		t.Errorf("Compare tells\n%s, want\n%s", got, want)
+	}
+}
+
 // What an attached inspector keeps of the console is nobody's growth; other global handles are somebody's.
 func TestCompareLeavesOutTheConsole(t *testing.T) {
 	d := compare(t, snapshots(t, `

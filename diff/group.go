@@ -196,6 +196,18 @@ func (c *comparison) linkedBothWays(link, owner heapsnap.Node, class string) boo
 	if s.Type(owner) != heapsnap.Object || c.cohort[owner] > 0 || s.ClassName(owner) == class || strings.HasPrefix(s.RawName(owner), "system / Context") {
 		return false
 	}
+	// The owner has a link itself: what only happens to be reached over everything
+	// else, as modules are from the global object, is nobody's ring.
+	has := false
+	for e := range s.Edges(owner) {
+		if to := s.To(e); s.Type(to) == heapsnap.Object && s.ClassName(to) == class && s.Strong(owner, e) {
+			has = true
+			break
+		}
+	}
+	if !has {
+		return false
+	}
 	for from, e := range s.Retainers(link) {
 		if from != link && s.Type(from) == heapsnap.Object && s.ClassName(from) == class && s.Strong(from, e) {
 			return true

@@ -41,6 +41,10 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 			case k == i || of[k] != i:
 			case other.end != "" && f.end != "" && other.end != f.end:
 				f.Evidence = append(f.Evidence, "the other ends of them are in this process too")
+			case f.Rule == moduleRule.Name && other.Rule == moduleRule.Name:
+				if hand++; hand <= most {
+					f.Evidence = append(f.Evidence, fmt.Sprintf("%s holds them, or their names, too", other.Holder.Name))
+				}
 			case other.lineless && !oneCall(&other, &f):
 				f.Evidence = append(f.Evidence, fmt.Sprintf("with them go what Node keeps for each: %s", other.Title))
 			default:
@@ -51,7 +55,7 @@ func (p *Pass) withoutConsequences(findings []Finding) []Finding {
 			}
 		}
 		if hand > most {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("and with %d more that the same call adds to", hand-most))
+			f.Evidence = append(f.Evidence, fmt.Sprintf("and with %d more", hand-most))
 		}
 		kept = append(kept, f)
 	}
@@ -70,6 +74,10 @@ func (p *Pass) causeOf(i int, findings []Finding) int {
 			return k
 		}
 		if k < i && oneCall(f, cause) {
+			return k
+		}
+		// Node's loader keeps several tables of what it loaded.
+		if f.Rule == moduleRule.Name && cause.Rule == moduleRule.Name && inStep(f, cause) && (f.Unit == unitNames && cause.Unit != unitNames || f.Unit == cause.Unit && k < i) {
 			return k
 		}
 		if !f.lineless || f.end == endMade && cause.end == endAccepted {

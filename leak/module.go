@@ -35,6 +35,9 @@ var moduleRule = Rule{
 	explain: explainModule,
 }
 
+// unitNames is what the loader's tables have where they have no modules.
+const unitNames = "names"
+
 func explainModule(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if !p.ofLoader(holder) {
 		return nil
@@ -62,7 +65,7 @@ func explainModule(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 			return nil
 		}
 		c.title = fmt.Sprintf("Node's loader remembers ever new names of modules, in %s", o.Name)
-		c.entries, c.unit = p.count(fresh), "names"
+		c.entries, c.unit = p.count(fresh), unitNames
 		c.identity = []string{"names", o.Name}
 		c.survivor = fresh[len(fresh)*3/4]
 		c.where = p.loads(nil, "require", "import")
