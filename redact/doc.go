@@ -9,8 +9,8 @@
 // says in full what stays, and what that does not protect.
 //
 // A snapshot passes as a stream, once: its strings are the last section, and by
-// then it is known what each of them is used for. What is remembered are nine
-// bytes an object and one a string. [Redactor.Copy] is for files,
+// then it is known what each of them is used for. What is remembered are some
+// bytes an object and a string. [Redactor.Copy] is for files,
 // [Redactor.Writer] for a capture that is on its way to one.
 //
 // A text is replaced by one of its length class, computed from it with a secret
