@@ -50,6 +50,25 @@ type rowWriter interface {
 	Flush() error
 }
 
+// formatPprof is no table, but the heap as a profile by who keeps it alive.
+const formatPprof = "pprof"
+
+// maxPprofPaths bounds a profile, and what reading it takes: some 20 MB.
+const maxPprofPaths = 200_000
+
+// writePprof writes what objects retain, by class and the classes that keep them.
+func writePprof(s *heapsnap.Snapshot, w io.Writer, gzipped bool) error {
+	paths, folded := s.RetainedPaths(maxPprofPaths)
+	r := &report.Retained{Comments: []string{"heapsnap: shallow sizes by class; callers are the classes that keep them alive"}}
+	if folded > 0 {
+		r.Comments = append(r.Comments, fmt.Sprintf("heapsnap: %d light paths are added to those that keep them", folded))
+	}
+	for _, p := range paths {
+		r.Paths = append(r.Paths, report.RetainedPath(p))
+	}
+	return report.WritePprof(w, r, gzipped)
+}
+
 // formatParquet is a file for databases: DuckDB, ClickHouse, Spark, pandas.
 const formatParquet = "parquet"
 
@@ -112,10 +131,15 @@ CSV is RFC 4180 with \n as line end: text may contain line breaks, in quotes.
 Controls and halves of surrogate pairs are \u and four digits there. NDJSON is
 exact: one object a line with the columns as keys, null for what is missing.
 Parquet is compressed in itself (zstd); names and indexes of edges are texts
-there, as in CSV. Queries for DuckDB and ClickHouse are in deploy/queries.`,
+there, as in CSV. Queries for DuckDB and ClickHouse are in deploy/queries.
+
+With --format pprof it is no table but a profile for go tool pprof: by class, flat
+is what its objects have and cum what they retain, and callers are the classes
+that keep them alive. Two of them compare: go tool pprof -diff_base.`,
 		Example: `  heapsnap export app.heapsnapshot --table nodes -o nodes.csv.gz
   heapsnap export app.heapsnapshot --table edges --format ndjson | jq -c 'select(.type == "weak")'
   heapsnap export app.heapsnapshot --format parquet -o nodes.parquet
+  heapsnap export app.heapsnapshot --format pprof -o heap.pb.gz && go tool pprof -http : heap.pb.gz
   duckdb -c "select class, sum(self_size) from 'nodes.csv.gz' group by 1 order by 2 desc"`,
 		Args: arguments(1, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -124,18 +148,21 @@ there, as in CSV. Queries for DuckDB and ClickHouse are in deploy/queries.`,
 				return usagef("--table %s: there is no such table: it is one of %s", name, strings.Join(tableNames(), ", "))
 			}
 			f := report.Format(format)
-			if f != report.CSV && f != report.NDJSON && f != formatParquet {
-				return usagef("format %q is unknown: it is one of %s, %s, %s", format, report.CSV, report.NDJSON, formatParquet)
+			if f != report.CSV && f != report.NDJSON && f != formatParquet && f != formatPprof {
+				return usagef("format %q is unknown: it is one of %s, %s, %s, %s", format, report.CSV, report.NDJSON, formatParquet, formatPprof)
 			}
-			if f == formatParquet && path == "-" && a.width > 0 {
-				return usageError{fmt.Errorf("export --format parquet: %w", errNotTerminal)}
+			if (f == formatParquet || f == formatPprof) && path == "-" && a.width > 0 {
+				return usageError{fmt.Errorf("export --format %s: %w", f, errNotTerminal)}
+			}
+			if f == formatPprof && cmd.Flags().Changed("table") {
+				return usagef("export --format pprof: it is no table, leave --table out")
 			}
 			return a.export(cmd.Context(), args[0], tables[at], f, path)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&name, "table", "nodes", strings.Join(tableNames(), ", "))
-	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON)+", "+formatParquet)
+	flags.StringVar(&format, "format", string(report.CSV), string(report.CSV)+", "+string(report.NDJSON)+", "+formatParquet+", "+formatPprof)
 	flags.StringVarP(&path, "output", "o", "-", "write to this `FILE`, compressed if it ends in .gz or .zst; - is stdout")
 	_ = cmd.RegisterFlagCompletionFunc("table", cobra.FixedCompletions(tableNames(), cobra.ShellCompDirectiveNoFileComp))
 	a.fileFlags(cmd)
@@ -162,7 +189,12 @@ func (a *app) export(ctx context.Context, snapshot string, t table, f report.For
 	if err != nil {
 		return err
 	}
-	if err := a.writeTable(ctx, s, compressed, t, f); err != nil {
+	if f == formatPprof {
+		err = writePprof(s, compressed, !strings.HasSuffix(path, ".gz") && !strings.HasSuffix(path, ".zst"))
+	} else {
+		err = a.writeTable(ctx, s, compressed, t, f)
+	}
+	if err != nil {
 		return err
 	}
 	if err := compressed.Close(); err != nil {

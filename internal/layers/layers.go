@@ -59,7 +59,7 @@ var modules = []struct {
 	{"github.com/parquet-go/parquet-go", []string{"cmd"}, "tables for databases"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "a library has no command line"},
 	{"github.com/spf13/pflag", []string{"cmd"}, "a library has no command line"},
-	{"github.com/google/pprof", []string{"eventloop", "heapprofile"}, "the library of pprof's format, where profiles are exported"},
+	{"github.com/google/pprof", []string{"eventloop", "heapprofile", "report"}, "the library of pprof's format, where profiles are exported"},
 	{"github.com/tdewolff/parse/v2", []string{"jssource"}, "only jssource takes JavaScript apart"},
 	{"golang.org/x/image", []string{"report"}, "only report draws"},
 	{"golang.org/x/sys", []string{"cdp", "check", "cmd", "heapsnap"}, "processes and terminals; what the processor can"},
