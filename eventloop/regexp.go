@@ -77,6 +77,8 @@ func (src *source) patternOf(i int) string {
 				pattern = src.At(k + 2)
 			case src.At(k+2) == "new" && src.At(k+3) == "RegExp" || src.At(k+2) == "RegExp":
 				pattern = "RegExp"
+			case src.choosesPattern(k + 2):
+				pattern = "RegExp"
 			default:
 				continue
 			}
@@ -95,6 +97,24 @@ func (src *source) patternOf(i int) string {
 		return "RegExp" // an expression from elsewhere
 	}
 	return ""
+}
+
+// choosesPattern reports whether the expression at token i may be a regular
+// expression: chars ? new RegExp(chars) : /\s+$/.
+func (src *source) choosesPattern(i int) bool {
+	for ; i < len(src.Tokens); i++ {
+		switch t := src.Tokens[i]; {
+		case t.Text == ";" || t.Text == "," || t.Text == "=>" || t.Text == "}":
+			return false
+		case t.IsRegExp() && (src.At(i-1) == "?" || src.At(i-1) == ":" || src.At(i-1) == "||" || src.At(i-1) == "??"):
+			return true
+		case t.Text == "RegExp" && (src.At(i-1) == "new" || src.At(i-1) == "?" || src.At(i-1) == ":"):
+			return true
+		case t.Match > i:
+			i = t.Match
+		}
+	}
+	return false
 }
 
 // nested finds a group with a repetition inside that is repeated itself, and a

@@ -81,9 +81,9 @@ func TestPatternOf(t *testing.T) {
 	src := newSource([]byte(shop + `
 const a = s.replace(/x+y/g, ''), b = s.split(','), c = new RegExp(q).test(s), d = other.exec(s);
 const rules = { code: /a/, text: /b+/ }, more = { code: /c/ };
-s.search(rules.code); s.matchAll(rules.text);
+s.search(rules.code); const either = q ? new RegExp(q) : /d+$/, not = q ? 1 : 2; s.replaceAll(either, x); s.matchAll(rules.text);
 `))
-	for name, want := range map[string]string{"test": `/^(([a-z0-9]+-?)+\.)+$/`, "replace": "/x+y/g", "split": "", "exec": "RegExp", "search": "RegExp", "matchAll": "/b+/"} {
+	for name, want := range map[string]string{"test": `/^(([a-z0-9]+-?)+\.)+$/`, "replace": "/x+y/g", "split": "", "exec": "RegExp", "search": "RegExp", "replaceAll": "RegExp", "matchAll": "/b+/"} {
 		for i := range src.Tokens {
 			if src.At(i) == name && src.At(i+1) == "(" {
 				if got := src.patternOf(i); got != want {
