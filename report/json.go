@@ -39,6 +39,18 @@ func encode(w io.Writer, v any) error {
 	return err
 }
 
+// encodeLine is encode without line breaks, for a line of NDJSON.
+func encodeLine(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeControls(b.Bytes()))
+	return err
+}
+
 // escapeControls writes as \uXXXX what encoding/json leaves as it is but a
 // terminal may obey: DEL, the C1 controls (U+009B opens a sequence as ESC [
 // does) and the bidi controls. All of them can stand only inside strings, so

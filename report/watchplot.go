@@ -1,0 +1,178 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"time"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// The picture of what was watched is one panel per process: resident memory,
+// heap and what is outside over time, dots for what full collections left, and
+// the limits as dashed lines where they are near enough to be seen.
+
+var watchSize = Size{Width: 1200, Height: 640}
+
+func plotWatch(w io.Writer, r *Watch, f Format, size Size) error {
+	usual := watchSize
+	usual.Height *= max(1, min(len(r.Targets), 4))
+	return picture(w, f, size, usual, func(c draw.Canvas) error { return drawWatch(c, r) })
+}
+
+// watchPanels is how many processes are drawn: more would be too small to read.
+const watchPanels = 4
+
+func drawWatch(c draw.Canvas, r *Watch) error {
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	c = draw.Crop(c, margin, -margin, margin, -margin)
+	targets := r.Targets[:min(len(r.Targets), watchPanels)]
+	height := (c.Max.Y - c.Min.Y) / vg.Length(max(1, len(targets)))
+	for i := range targets {
+		part := c
+		part.Max.Y = c.Max.Y - vg.Length(i)*height
+		part.Min.Y = part.Max.Y - height + margin/2
+		if err := drawWatchTarget(part, &targets[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
+	title := words(13, true)
+	y := c.Max.Y
+	name := t.Name
+	if t.Script != "" {
+		name = lastName(t.Script)
+	}
+	for _, l := range fitLines(title, clip(name, 60)+": "+clip(t.Sentence, 200), c.Max.X-c.Min.X) {
+		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, l)
+		y -= title.FontExtents().Height + 1
+	}
+	y -= 4
+	if len(t.Curve) == 0 {
+		return nil
+	}
+	const mib = 1 << 20
+	start := t.Curve[0].Time
+	at := func(when time.Time) float64 { return when.Sub(start).Seconds() }
+	unit, div := "seconds", 1.0
+	if end := at(t.Curve[len(t.Curve)-1].Time); end > 5400 {
+		unit, div = "hours", 3600
+	} else if end > 180 {
+		unit, div = "minutes", 60
+	}
+	curve := func(of func(p WatchPoint) uint64) plotter.XYs {
+		xys := make(plotter.XYs, 0, len(t.Curve))
+		for _, p := range t.Curve {
+			if len(p.Threads) > 0 {
+				xys = append(xys, plotter.XY{X: at(p.Time) / div, Y: float64(of(p)) / mib})
+			}
+		}
+		return xys
+	}
+	lines := []struct {
+		name string
+		xys  plotter.XYs
+	}{
+		{"resident memory", curve(func(p WatchPoint) uint64 { return p.RSS })},
+		{"heap used, main thread", curve(func(p WatchPoint) uint64 { return p.Threads[0].HeapUsed })},
+		{"external, main thread", curve(func(p WatchPoint) uint64 { return p.Threads[0].External })},
+	}
+	var live plotter.XYs
+	for _, l := range t.Live {
+		if l.ThreadID == 0 && !l.Time.Before(start) {
+			live = append(live, plotter.XY{X: at(l.Time) / div, Y: float64(l.Used) / mib})
+		}
+	}
+	// The legend.
+	entry := words(10, false)
+	x := c.Min.X
+	legend := func(col color.Color, name string) {
+		if need := entry.Width(name) + 24; x+need > c.Max.X && x > c.Min.X {
+			x, y = c.Min.X, y-entry.FontExtents().Height-3
+		}
+		c.SetColor(col)
+		mid := y - entry.FontExtents().Height/2
+		c.Fill(vg.Rectangle{Min: vg.Point{X: x, Y: mid - 3}, Max: vg.Point{X: x + 8, Y: mid + 3}}.Path())
+		c.FillText(entry, vg.Point{X: x + 12, Y: y}, name)
+		x += entry.Width(name) + 26
+	}
+	plt := plot.New()
+	for _, a := range []*plot.Axis{&plt.X, &plt.Y} {
+		a.Label.TextStyle.Font, a.Tick.Label.Font = face(10, false), face(9.5, false)
+		a.Label.TextStyle.Color, a.Tick.Label.Color, a.Color, a.Tick.Color = ink, ink, ink, ink
+	}
+	plt.X.Padding, plt.Y.Padding = 0, 0
+	plt.X.Label.Text, plt.Y.Label.Text = unit+" since the beginning", "MiB"
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = nil, faint
+	plt.Add(grid)
+	top, end := 1.0, 0.1
+	for i, l := range lines {
+		for _, xy := range l.xys {
+			top, end = max(top, xy.Y), max(end, xy.X)
+		}
+		if len(l.xys) == 0 {
+			continue
+		}
+		line, err := plotter.NewLine(l.xys)
+		if err != nil {
+			return err
+		}
+		line.LineStyle = draw.LineStyle{Color: palette[i].color, Width: vg.Points(1.4)}
+		plt.Add(line)
+		legend(palette[i].color, l.name)
+	}
+	if len(live) > 0 {
+		dots, err := plotter.NewScatter(live)
+		if err != nil {
+			return err
+		}
+		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
+		plt.Add(dots)
+		legend(ink, "left by full collections")
+	}
+	last := t.Curve[len(t.Curve)-1]
+	limits := []struct {
+		name  string
+		bytes uint64
+	}{{"container's limit", last.Container}}
+	if len(last.Threads) > 0 {
+		limits = append(limits, struct {
+			name  string
+			bytes uint64
+		}{"heap limit", last.Threads[0].OldLimit})
+	}
+	for _, l := range limits {
+		v := float64(l.bytes) / mib
+		if l.bytes == 0 || v > 3*top { // too far away to be drawn without flattening the rest
+			continue
+		}
+		top = max(top, v)
+		line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: v}, {X: end, Y: v}})
+		if err != nil {
+			return err
+		}
+		line.LineStyle = draw.LineStyle{Color: palette[0].color, Width: vg.Points(1), Dashes: []vg.Length{4, 3}}
+		plt.Add(line)
+		legend(faint, fmt.Sprintf("- - %s %.0f MiB", l.name, v))
+	}
+	y -= entry.FontExtents().Height + 8
+	ticks := valueTicks(0, top*1.05, false)
+	plt.Y.Min, plt.Y.Max = 0, ticks[len(ticks)-1].Value
+	plt.Y.Tick.Marker = plot.ConstantTicks(ticks)
+	xs := valueTicks(0, end, false)
+	plt.X.Min, plt.X.Max = 0, max(end, xs[len(xs)-1].Value)
+	plt.X.Tick.Marker = plot.ConstantTicks(xs)
+	area := c
+	area.Max.Y = y
+	plt.Draw(area)
+	return nil
+}
