@@ -18,6 +18,9 @@ func TestOneCallIsOneLeak(t *testing.T) {
 	if want := `/app/quotes.js:11:18 in handle`; !strings.HasPrefix(at(f.Location), want) {
 		t.Errorf("Location = %s, want %s", at(f.Location), want)
 	}
+	if !strings.HasPrefix(f.Fix, "What grows is inside @acme/memo@2.3.1") {
+		t.Errorf("Fix = %s, want what can be done about a package", f.Fix)
+	}
 	if len(f.Also) != 1 || f.Also[0].Name != `Array "order" in @acme/memo/lib/index.js` {
 		t.Errorf("Also = %v, want the list", f.Also)
 	}

@@ -225,6 +225,10 @@ func (p *Pass) explain(g *diff.GrowthSite) (f Finding, specific int) {
 		own, through := p.callers(g, c.node, c.where)
 		c.where = p.compact(append(own, c.where...))
 		f.through = through
+		if len(own) > 0 && through != "" && c.specific <= content {
+			f.Fix = fmt.Sprintf("What grows is inside %s, and this line feeds it. Look for the option that bounds it there (a maximum, an age), or for the call "+
+				"that takes back what the line adds (remove, off, unsubscribe, dispose, close), and make that call when the request, connection or job ends.", through)
+		}
 		if len(own) > 0 && through != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("it is reached through the package %s; the first line is the program's own that is nearest to it", through))
 		}
