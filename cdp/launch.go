@@ -1,16 +1,19 @@
 package cdp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +27,14 @@ type LaunchOptions struct {
 	Env    []string // nil is this process's environment
 	Stdout io.Writer
 	Stderr io.Writer // without the inspector's own lines
+
+	// Process chooses among the processes of the command: a part of the script's
+	// name, and #2 behind it for the second that runs such a script, as the first
+	// worker of a cluster is. "" is the first that is no package manager or tool.
+	Process string
+	// Port prefers the process that listens on it, where Argv[0] is not node; 0 if
+	// that does not matter.
+	Port int
 
 	Wait  time.Duration // how long an inspector may take to appear; 30 s if 0
 	Grace time.Duration // between SIGTERM and SIGKILL in Stop; 5 s if 0
@@ -84,7 +95,12 @@ func Launch(ctx context.Context, o LaunchOptions) (*Launched, error) {
 	if env == nil {
 		env = os.Environ()
 	}
-	direct := nodeName.MatchString(filepath.Base(argv[0]))
+	name, nth, err := processName(o.Process)
+	if err != nil {
+		return nil, fmt.Errorf("launch: %w", err)
+	}
+	// The flag is not inherited by what the program spawns, the variable is.
+	direct := nodeName.MatchString(filepath.Base(argv[0])) && name == ""
 	if direct {
 		argv = slices.Insert(argv, 1, inspectFlag)
 	} else {
@@ -106,7 +122,7 @@ func Launch(ctx context.Context, o LaunchOptions) (*Launched, error) {
 	}
 	go l.wait()
 
-	t, err := l.find(ctx, direct, o.Wait)
+	t, err := l.find(ctx, search{direct: direct, script: name, nth: nth, port: o.Port, wait: o.Wait})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("launch %s: %w", strings.Join(o.Argv, " "), err), l.Stop(ctx))
 	}
@@ -200,16 +216,51 @@ func rankOf(t Target) rank {
 	return program
 }
 
-// find waits for the inspector of the program.
-func (l *Launched) find(ctx context.Context, direct bool, wait time.Duration) (Target, error) {
-	timeout := time.NewTimer(wait)
-	defer timeout.Stop()
-	tick := time.NewTicker(100 * time.Millisecond) // each asks every candidate whether it lives
-	defer tick.Stop()
-	type candidate struct {
-		Target
-		seen time.Time
+// processName splits "server.js#2".
+func processName(text string) (name string, nth int, err error) {
+	name, number, ok := strings.Cut(text, "#")
+	if !ok {
+		return name, 1, nil
 	}
+	if nth, err = strconv.Atoi(number); err != nil || nth < 1 || name == "" {
+		return "", 0, fmt.Errorf("process %q: want a part of a script's name, or NAME#2 for the second that runs such a script", text)
+	}
+	return name, nth, nil
+}
+
+// search says which process of a command is wanted.
+type search struct {
+	direct bool // the one that was started
+	script string
+	nth    int
+	port   int
+	wait   time.Duration
+}
+
+const (
+	findPace = 100 * time.Millisecond
+	// treePace and treePatience are for processes that are found in the tree and
+	// not by what they print: its stderr may go elsewhere, or have a prefix.
+	treePace     = 500 * time.Millisecond
+	treePatience = time.Second
+	// listenPatience is how long a program may run without that anything listens
+	// on the port that is waited for: a proxy may be in front of it.
+	listenPatience = 5 * time.Second
+)
+
+// A candidate is a Node.js process of the command.
+type candidate struct {
+	Target
+	seen time.Time
+}
+
+// find waits for the inspector of the program.
+func (l *Launched) find(ctx context.Context, want search) (Target, error) {
+	timeout := time.NewTimer(want.wait)
+	defer timeout.Stop()
+	tick := time.NewTicker(findPace) // each asks every candidate whether it lives
+	defer tick.Stop()
+	started, looked := time.Now(), time.Now()
 	var live []candidate
 	for {
 		select {
@@ -218,19 +269,32 @@ func (l *Launched) find(ctx context.Context, direct bool, wait time.Duration) (T
 			if err != nil {
 				continue // it has ended since
 			}
-			if direct {
+			if want.direct {
 				t.PID = l.cmd.Process.Pid // the first to say it; later ones are its children
 				return t, nil
 			}
-			live = append(live, candidate{t, time.Now()})
+			live = withCandidate(live, t)
 		case <-tick.C:
+			if !want.direct && time.Since(started) > treePatience && time.Since(looked) > treePace {
+				for _, t := range l.tree(ctx, live) {
+					live = withCandidate(live, t)
+				}
+				looked = time.Now()
+			}
 		case <-l.done:
 			return Target{}, fmt.Errorf("the command ended before an inspector appeared: %s", l.exit)
 		case <-timeout.C:
-			if len(live) > 0 {
-				return Target{}, fmt.Errorf("only %s was seen to run within %s, and no program started by it", live[0].Target, wait)
+			var seen []string
+			for _, c := range live {
+				seen = append(seen, c.Target.String())
 			}
-			return Target{}, fmt.Errorf("no inspector appeared within %s: does it run Node.js, and without --permission?", wait)
+			switch {
+			case len(live) > 0 && want.script != "":
+				return Target{}, fmt.Errorf("no process of it ran %s within %s, but these: %s", want.words(), want.wait, strings.Join(seen, ", "))
+			case len(live) > 0:
+				return Target{}, fmt.Errorf("only %s was seen to run within %s, and no program started by it", strings.Join(seen, ", "), want.wait)
+			}
+			return Target{}, fmt.Errorf("no inspector appeared within %s: does it run Node.js, and without --permission?", want.wait)
 		case <-ctx.Done():
 			return Target{}, context.Cause(ctx)
 		}
@@ -242,14 +306,80 @@ func (l *Launched) find(ctx context.Context, direct bool, wait time.Duration) (T
 			_, err := Discover(ctx, c.WebSocketURL)
 			return err != nil
 		})
-		for _, c := range live {
-			// Among programs the first one seen started the others.
-			if r := rankOf(c.Target); r == program || r == tool && time.Since(c.seen) > toolPatience {
-				c.PID = l.pidOf(c.Target)
-				return c.Target, nil
-			}
+		for i := range live {
+			live[i].PID = cmp.Or(live[i].PID, l.pidOf(live[i].Target))
+		}
+		if at := want.choose(live, listensOn); at >= 0 {
+			return live[at].Target, nil
 		}
 	}
+}
+
+func (w search) words() string {
+	if w.nth > 1 {
+		return fmt.Sprintf("a script named like %q for the %dth time", w.script, w.nth)
+	}
+	return fmt.Sprintf("a script named like %q", w.script)
+}
+
+func withCandidate(live []candidate, t Target) []candidate {
+	if slices.ContainsFunc(live, func(c candidate) bool { return c.Addr() == t.Addr() }) {
+		return live
+	}
+	return append(live, candidate{t, time.Now()})
+}
+
+// choose returns the index of the wanted candidate, -1 while there is none.
+func (w search) choose(live []candidate, listens func(pid, port int) bool) int {
+	if w.script != "" {
+		nth := 0
+		for i, c := range live {
+			if strings.Contains(filepath.ToSlash(c.Script), w.script) {
+				if nth++; nth == w.nth {
+					return i
+				}
+			}
+		}
+		return -1
+	}
+	first := -1
+	for i, c := range live {
+		// Among programs the first one seen started the others.
+		if r := rankOf(c.Target); first < 0 && (r == program || r == tool && time.Since(c.seen) > toolPatience) {
+			first = i
+		}
+		if w.port != 0 && listens(c.PID, w.port) {
+			return i
+		}
+	}
+	if first >= 0 && w.port != 0 && time.Since(live[first].seen) < listenPatience {
+		return -1
+	}
+	return first
+}
+
+// listensOn reports whether the process listens on the port, which cannot be
+// seen everywhere.
+func listensOn(pid, port int) bool {
+	if pid == 0 {
+		return false
+	}
+	own, _ := procFS{}.ownListeners(pid)
+	return slices.ContainsFunc(own, func(l listener) bool { return int(l.addr.Port()) == port })
+}
+
+// tree looks for Node.js processes among the command's that are not known yet.
+func (l *Launched) tree(ctx context.Context, known []candidate) (found []Target) {
+	var f procFS
+	for _, pid := range slices.Sorted(maps.Keys(f.descendants(l.cmd.Process.Pid))) {
+		if slices.ContainsFunc(known, func(c candidate) bool { return c.PID == pid }) || !f.isNode(pid) {
+			continue
+		}
+		if t, ok, err := f.findInspector(ctx, pid); err == nil && ok {
+			found = append(found, t)
+		}
+	}
+	return found
 }
 
 // pidOf is the process of the command's that listens on the target's port, 0 if

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestInspectorFilter(t *testing.T) {
@@ -71,5 +72,54 @@ func TestWithNodeOption(t *testing.T) {
 	got := withNodeOption([]string{"A=1", "NODE_OPTIONS=--inspect=9229 -r x", "B=2"}, "--inspect=127.0.0.1:0")
 	if want := []string{"A=1", "B=2", "NODE_OPTIONS=--inspect=9229 -r x --inspect=127.0.0.1:0"}; !slices.Equal(got, want) {
 		t.Errorf("withNodeOption = %q, want %q", got, want)
+	}
+}
+
+func TestChooseAmongTheProcessesOfACommand(t *testing.T) {
+	npm := candidate{Target{Script: "/usr/lib/node_modules/npm/bin/npm-cli.js", PID: 1}, time.Now()}
+	runner := candidate{Target{Script: "/app/node_modules/.bin/nodemon", PID: 2}, time.Now()}
+	supervisor := candidate{Target{Script: "/app/supervisor.js", PID: 3}, time.Now()}
+	server := candidate{Target{Script: "/app/server.js", PID: 4}, time.Now()}
+	second := candidate{Target{Script: "/app/server.js", PID: 5}, time.Now()}
+	long := func(c candidate) candidate { c.seen = c.seen.Add(-time.Minute); return c }
+	all := []candidate{npm, runner, supervisor, server, second}
+	listens := func(pid, port int) bool { return port == 3000 && pid == 4 }
+	for _, test := range []struct {
+		name string
+		want search
+		live []candidate
+		at   int
+	}{
+		{"the first program", search{}, all, 2},
+		{"a package manager is none", search{}, []candidate{npm}, -1},
+		{"a runner may start something yet", search{}, []candidate{npm, runner}, -1},
+		{"a runner that does not", search{}, []candidate{npm, long(runner)}, 1},
+		{"the one that listens", search{port: 3000}, all, 3},
+		{"nobody listens yet", search{port: 4000}, all, -1},
+		{"nobody will listen", search{port: 4000}, []candidate{npm, long(supervisor), server}, 1},
+		{"by name", search{script: "server.js", nth: 1}, all, 3},
+		{"the second of that name", search{script: "server.js", nth: 2}, all, 4},
+		{"a third of that name", search{script: "server.js", nth: 3}, all, -1},
+		{"a tool, if it is named", search{script: "nodemon", nth: 1}, all, 1},
+	} {
+		if got := test.want.choose(test.live, listens); got != test.at {
+			t.Errorf("%s: %d, want %d", test.name, got, test.at)
+		}
+	}
+}
+
+func TestProcessName(t *testing.T) {
+	for _, test := range []struct {
+		text, name string
+		nth        int
+		ok         bool
+	}{
+		{"", "", 1, true}, {"server.js", "server.js", 1, true}, {"server.js#3", "server.js", 3, true},
+		{"server.js#0", "", 0, false}, {"#2", "", 0, false}, {"a#b", "", 0, false},
+	} {
+		name, nth, err := processName(test.text)
+		if name != test.name || nth != test.nth || (err == nil) != test.ok {
+			t.Errorf("processName(%q) = %q, %d, %v", test.text, name, nth, err)
+		}
 	}
 }

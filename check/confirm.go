@@ -119,8 +119,8 @@ func answers(r, again *report.Report, s *Series) []answer {
 		default:
 			a.leak = work >= likelyGrowsOn || time >= growsOn
 		}
-		a.words = fmt.Sprintf("the rounds added %s %s each, and %s more in one go %s",
-			few(was.count), counted(f), plural(last.Rounds, "round", "rounds"), few(is.count))
+		a.words = fmt.Sprintf("the rounds added %s each, and %s more in one go %s",
+			amountOf(was.count, counted(f)), plural(last.Rounds, "round", "rounds"), few(is.count))
 		out = append(out, a)
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"heapsnap/report"
@@ -134,6 +135,8 @@ func (o *Options) unit() string {
 		return "call"
 	case o.LoadCommand != "":
 		return "run"
+	case len(o.HTTP) > 0:
+		return "request"
 	}
 	return ""
 }
@@ -148,9 +151,21 @@ func perUnit(r *report.Report) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		each, n := rates(*f, rounds), float64(r.Run.Units)
-		f.Evidence = append(f.Evidence, fmt.Sprintf("a %s leaves %s %s and %s behind, on average",
-			r.Run.Unit, few(each.count/n), counted(*f), report.FormatBytes(uint64(each.bytes/n))))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("a %s leaves %s and %s behind, on average",
+			r.Run.Unit, amountOf(each.count/n, counted(*f)), report.FormatBytes(uint64(each.bytes/n))))
 	}
+}
+
+// amountOf says "1 entry", "0.9 entries" or "12 listeners".
+func amountOf(v float64, plural string) string {
+	s := few(v)
+	if s == "1" {
+		if stem, ok := strings.CutSuffix(plural, "ies"); ok {
+			return "1 " + stem + "y"
+		}
+		return "1 " + strings.TrimSuffix(plural, "s")
+	}
+	return s + " " + plural
 }
 
 // few shows a small number with the digits that mean something.

@@ -67,7 +67,7 @@ func TestRoundsAreSized(t *testing.T) {
 	if r.Verdict != report.Leak || r.Run.Units < 10 || r.Run.Units > sizedUnits || r.Run.Unit != "call" {
 		t.Fatalf("%s, run %+v, want a leak by many calls in a round", r.Sentence, r.Run)
 	}
-	if e := strings.Join(r.Findings[0].Evidence, "\n"); !strings.Contains(e, "a call leaves 1 entries and ") {
+	if e := strings.Join(r.Findings[0].Evidence, "\n"); !strings.Contains(e, "a call leaves 1 entry and ") {
 		t.Errorf("evidence %q, want what a call leaves", e)
 	}
 	r, _ = examined(t, source, func(o *Options) { o.Units = 1 })

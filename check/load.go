@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -27,10 +24,15 @@ func (r *run) oneRound(ctx context.Context) error {
 func (r *run) work(ctx context.Context) error {
 	started := time.Now()
 	defer func() { r.loading += time.Since(started) }()
-	most, within := max(r.units, 1), time.Duration(0)
+	most, within := r.units, time.Duration(0)
 	sizing := r.units == 0 && r.round >= min(sizedIn, r.warmup)
-	if sizing {
+	switch {
+	case r.units == 0 && r.http != nil:
+		most, within = sizedRequests, sizedTime
+	case sizing:
 		most, within = sizedUnits, sizedTime
+	case r.units == 0:
+		most = 1
 	}
 	done, err := r.loads(ctx, most, within)
 	if sizing && err == nil {
@@ -42,8 +44,13 @@ func (r *run) work(ctx context.Context) error {
 // loads runs the load most times or, where within is not 0, as often as that
 // takes no longer; once at least. It returns how often that was.
 func (r *run) loads(ctx context.Context, most int, within time.Duration) (int, error) {
-	if r.LoadFunction != "" {
+	switch {
+	case r.LoadFunction != "":
 		return r.calls(ctx, most, within)
+	case r.http != nil:
+		ctx, cancel := r.patience(ctx)
+		defer cancel()
+		return r.http.round(ctx, r.round, most, within)
 	}
 	started := time.Now()
 	for n := 1; ; n++ {
@@ -124,9 +131,11 @@ func wait(ctx context.Context, d time.Duration) error {
 // runCommand runs the load command. What it leaves running is ended with it, and
 // so is all of it when ctx ends.
 func (r *run) runCommand(ctx context.Context) error {
-	out := &tailWriter{w: r.LoadOutput}
+	var kept output
+	out := kept.to(r.LoadOutput)
 	cmd := exec.CommandContext(ctx, "sh", "-c", r.LoadCommand)
-	cmd.Env = append(os.Environ(), "HEAPSNAP_ROUND="+strconv.Itoa(r.round), "HEAPSNAP_RUN="+strconv.Itoa(r.runs), "HEAPSNAP_PID="+strconv.Itoa(r.pid))
+	cmd.Dir = r.Launch.Dir
+	cmd.Env = append(r.environment(), "HEAPSNAP_ROUND="+strconv.Itoa(r.round), "HEAPSNAP_RUN="+strconv.Itoa(r.runs), "HEAPSNAP_PID="+strconv.Itoa(r.pid))
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second // for a child that keeps the output open
 	ownGroup(cmd)
@@ -141,47 +150,12 @@ func (r *run) runCommand(ctx context.Context) error {
 		return fmt.Errorf("load command: %w", context.Cause(ctx))
 	}
 	text := fmt.Sprintf("load command %q: %v", r.LoadCommand, err)
-	if tail := out.lines(); len(tail) > 0 {
+	if tail := kept.lines(); len(tail) > 0 {
 		text += "; its last lines:\n  " + strings.Join(tail, "\n  ")
-	} else if r.round == 1 && r.Ready == "" {
+	} else if r.round == 1 && r.Ready == (Readiness{}) {
 		text += ": if the program was not up yet, say which URL to wait for"
 	}
 	return errors.New(text)
-}
-
-// tailWriter passes on what is written and keeps the end of it.
-type tailWriter struct {
-	mu   sync.Mutex
-	w    io.Writer
-	tail []byte
-}
-
-const (
-	tailBytes = 4 << 10
-	tailLines = 10
-)
-
-func (t *tailWriter) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.tail = append(t.tail, p...)
-	if n := len(t.tail) - tailBytes; n > 0 {
-		t.tail = append(t.tail[:0], t.tail[n:]...)
-	}
-	// A reader who went away must not fail the load.
-	_, _ = t.w.Write(p)
-	return len(p), nil
-}
-
-func (t *tailWriter) lines() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	text := strings.TrimSpace(string(t.tail))
-	if text == "" {
-		return nil
-	}
-	lines := strings.Split(text, "\n")
-	return lines[max(0, len(lines)-tailLines):]
 }
 
 // jsString is the text as a JavaScript string literal.

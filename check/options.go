@@ -11,7 +11,7 @@ import (
 )
 
 // Options describe a run. One of Launch.Argv and Target must be given, and one
-// of LoadCommand, LoadFunction and Every.
+// of LoadCommand, LoadFunction, HTTP and Every.
 type Options struct {
 	Launch cdp.LaunchOptions // a command to start, which is stopped at the end
 	Target cdp.Target        // or a process that runs, which is left running
@@ -45,13 +45,20 @@ type Options struct {
 	// of the call over all rounds, from 1, and awaited.
 	LoadFunction string
 	// Every is a time to wait: the program has load of its own.
-	Every       time.Duration
-	LoadTimeout time.Duration // of one run of a command, or of all calls of a round; none if 0
+	Every time.Duration
+	// HTTP are requests that are sent in turn, Units of them in a round, and up to
+	// 200 if that is negative; Concurrency is how many are under way at a time, 8
+	// if 0. A round none of whose requests is answered below 400 ends the run.
+	HTTP        []Request
+	Concurrency int
+	LoadTimeout time.Duration // of one run of a command, or of all calls or requests of a round; none if 0
 
-	Ready        string        // URL that must answer before the first round
+	// Ready is how to see that the program is up. Without it, an HTTP load waits
+	// until the server of its first request accepts connections.
+	Ready        Readiness
 	ReadyTimeout time.Duration // for Ready, LoadFunction and Worker to appear: 30 s if 0
 
-	Dir    string // where the captures go; made if missing
+	Dir    string // where the captures go, and the output of a command that is started; made if missing
 	Suffix string // after ".heapsnapshot", such as ".zst"
 	// Create opens a file for a capture, compressing as Suffix says. It is called
 	// with a name that ends in ".partial". Nil writes plain files.
@@ -121,14 +128,25 @@ func (o *Options) complete() error {
 	case o.Dir == "":
 		return errors.New("check: no directory for the captures")
 	}
+	for _, r := range o.HTTP {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("check: request %s %s: %w", r.Method, r.URL, err)
+		}
+	}
+	if o.Ready == (Readiness{}) && len(o.HTTP) > 0 {
+		o.Ready.Addr = o.HTTP[0].address()
+	}
+	if o.Ready.Line != nil && len(o.Launch.Argv) == 0 {
+		return errors.New("check: a line of output to wait for, and no command to start: the output of a program that runs is not seen")
+	}
 	loads := 0
-	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every > 0} {
+	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every > 0, len(o.HTTP) > 0} {
 		if given {
 			loads++
 		}
 	}
 	if loads != 1 {
-		return fmt.Errorf("check: %d kinds of load: give one of a load command, a load function and a time to wait", loads)
+		return fmt.Errorf("check: %d kinds of load: give one of a load command, a load function, HTTP requests and a time to wait", loads)
 	}
 	switch {
 	case o.Warmup == 0:

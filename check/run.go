@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"heapsnap/cdp"
@@ -67,10 +68,22 @@ func Run(ctx context.Context, o Options) (*Series, error) {
 		return series, errors.Join(fmt.Errorf("check: directory for the captures: %w", err), o.letGo(ctx))
 	}
 	r := &run{Options: o, series: series, warmup: max(o.Warmup, 0), rounds: o.Rounds, units: max(o.Units, 0)}
+	r.output.line = o.Ready.Line
+	if len(o.HTTP) > 0 {
+		r.http = newHTTPLoad(o.HTTP, o.Concurrency)
+	}
 	r.event(Event{Phase: Launching})
 	err := r.all(ctx)
 	r.enter(Ending)
 	err = errors.Join(err, r.end(ctx))
+	if r.log != nil {
+		err = errors.Join(err, r.log.Close())
+	}
+	if r.http != nil {
+		if w := r.http.warning(); w != "" {
+			series.Warnings = append(series.Warnings, w)
+		}
+	}
 	r.enter("")
 	return series, err
 }
@@ -95,6 +108,9 @@ type run struct {
 	Options
 	series   *Series
 	launched *cdp.Launched // nil if attached
+	output   output        // of launched
+	log      io.Closer     // of output
+	http     *httpLoad     // nil if the load is another
 	main     *cdp.Session
 	session  *cdp.Session // main, or the worker's
 	pid      int
@@ -288,7 +304,7 @@ func (r *run) explain(ctx context.Context, err error) error {
 		}
 	}
 	if !lost {
-		return fmt.Errorf("check: %s: %w", where, err)
+		return fmt.Errorf("check: %s: %w%s", where, err, r.lastLines(err))
 	}
 	if !errors.Is(err, cdp.ErrClosed) {
 		err = fmt.Errorf("%w; %w", err, cdp.ErrClosed)
@@ -306,10 +322,29 @@ func (r *run) explain(ctx context.Context, err error) error {
 	}
 }
 
+// lastLines are the end of the program's output, to be seen beside an error.
+func (r *run) lastLines(err error) string {
+	lines := r.output.lines()
+	if len(lines) == 0 || errors.Is(err, context.Canceled) {
+		return ""
+	}
+	return "; the program's last lines:\n  " + strings.Join(lines, "\n  ")
+}
+
 func (r *run) connect(ctx context.Context) error {
 	target := r.Target
 	if len(r.Launch.Argv) > 0 {
-		l, err := cdp.Launch(ctx, r.Launch)
+		log, err := createPlain(filepath.Join(r.Dir, appLog))
+		if err != nil {
+			return err
+		}
+		r.output.log, r.log = log, log
+		launch := r.Launch
+		if launch.Port == 0 {
+			launch.Port = r.Ready.port()
+		}
+		launch.Stdout, launch.Stderr = r.output.to(launch.Stdout), r.output.to(launch.Stderr)
+		l, err := cdp.Launch(ctx, launch)
 		if err != nil {
 			return err
 		}
@@ -331,6 +366,17 @@ func (r *run) connect(ctx context.Context) error {
 	return nil
 }
 
+// appLog is the file in the run's folder that has the program's output.
+const appLog = "app.log"
+
+// environment is that of the program, for what loads it.
+func (r *run) environment() []string {
+	if r.Launch.Env != nil {
+		return slices.Clip(r.Launch.Env)
+	}
+	return os.Environ()
+}
+
 // ready waits until the program is up.
 func (r *run) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.ReadyTimeout, errNotReady)
@@ -348,10 +394,8 @@ func (r *run) ready(ctx context.Context) error {
 	if err := r.poll(ctx, "Node.js did not finish its startup", booted); err != nil {
 		return err
 	}
-	if r.Ready != "" {
-		if err := r.poll(ctx, r.Ready+" did not answer", r.answers); err != nil {
-			return err
-		}
+	if err := r.up(ctx); err != nil {
+		return err
 	}
 	if r.LoadFunction != "" {
 		what := fmt.Sprintf("globalThis[%q] is not a function: the program must define it", r.LoadFunction)
@@ -426,25 +470,6 @@ func (r *run) findWorker(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// answers reports whether the program's server answers at all: an error page is
-// an answer.
-func (r *run) answers(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.Ready, nil)
-	if err != nil {
-		return false, fmt.Errorf("ready URL %q: %w", r.Ready, err)
-	}
-	// A connection of its own: one that stays open would be in the snapshots.
-	req.Close = true
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false, nil
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-	return true, resp.Body.Close()
 }
 
 // capture writes the next snapshot of the series.

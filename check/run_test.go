@@ -246,7 +246,7 @@ func TestLoadCommandAndReady(t *testing.T) {
 		LoadOutput:  &out,
 		Warmup:      -1,
 		Rounds:      2,
-		Ready:       fmt.Sprintf("http://127.0.0.1:%d/", port),
+		Ready:       Readiness{URL: fmt.Sprintf("http://127.0.0.1:%d/", port)},
 		Dir:         dir,
 		Suffix:      ".up",
 		Create: func(path string) (io.WriteCloser, error) {
@@ -297,7 +297,7 @@ func TestFailures(t *testing.T) {
 			want: []string{`globalThis["nothing"] is not a function`, "within 1s"}},
 		{name: "load function throws", program: script(t, `globalThis.f = async () => { await 0; throw new RangeError('too far') }; setInterval(() => {}, 1000)`), o: Options{LoadFunction: "f"},
 			want: []string{"round 1 of 7: load: load function f: await: RangeError: too far"}},
-		{name: "server never answers", program: idle, o: Options{LoadCommand: "true", Ready: fmt.Sprintf("http://127.0.0.1:%d/", freePort(t)), ReadyTimeout: time.Second},
+		{name: "server never answers", program: idle, o: Options{LoadCommand: "true", Ready: Readiness{URL: fmt.Sprintf("http://127.0.0.1:%d/", freePort(t))}, ReadyTimeout: time.Second},
 			want: []string{"ready: http://127.0.0.1:", "did not answer within 1s"}},
 		// Late enough not to be asked anything as it ends: Node 20 may crash on that.
 		{name: "program ends", program: script(t, `setTimeout(() => {}, 3000)`), o: Options{Every: time.Minute},

@@ -186,6 +186,9 @@ func (p *page) verdict(r *Report) {
 	for _, t := range r.Threads {
 		p.prose(0, "", dim, threadLine(t))
 	}
+	if r.Run != nil && p.verbose {
+		p.prose(0, "", dim, r.Run.Took.words())
+	}
 }
 
 // threadLine says how full a worker thread was, and whether that was looked into.

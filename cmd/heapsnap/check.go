@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +26,26 @@ type checkCommand struct {
 	dir     string
 	zstd    bool
 	classes bool
+	load    loadFlags
+	program programFlags
+}
+
+// loadFlags say what a round of load is, where that takes more than a word.
+type loadFlags struct {
+	http     []string // METHOD URL
+	requests int
+	headers  []string
+	body     string
+	repeat   int
+}
+
+// programFlags say how the program is started.
+type programFlags struct {
+	ready      string
+	env        []string
+	cwd        string
+	process    string
+	showOutput bool
 }
 
 func newCheck(a *app) *cobra.Command {
@@ -35,33 +57,52 @@ func newCheck(a *app) *cobra.Command {
 take a heap snapshot after each round, and tell what grew in every round, who
 holds it, and which line to look at. Exit code 1 is a leak, 0 is none.
 
-Load is one of: a shell command, which finds the round's number in
-HEAPSNAP_ROUND, and in HEAPSNAP_RUN a number of its own; a function of the
-program, on globalThis, that is called with a number of its own and awaited; or
-just time, for a program that is busy anyway. A round is several runs of the
-load where they are short.`,
-		Example: `  heapsnap check --load 'npx autocannon -a 200 http://127.0.0.1:3000' -- node app.js
-  heapsnap check --load-fn load --rounds 7 -o junit.json -- node app.js
+Load is one of: HTTP requests, with {{round}} and {{request}} as numbers in them;
+a shell command, which finds the round's number in HEAPSNAP_ROUND, and in
+HEAPSNAP_RUN a number of its own; a function of the program, on globalThis, that
+is called with a number of its own and awaited; or just time, for a program that
+is busy anyway. A round is several runs of the load where they are short.
+
+What grows in every round gets as much load again and more in one go, and a
+rest, before it is called a leak: a cache that fills stops growing then, and
+what expires is gone.
+
+The command may be a package script (npm run start): the process that is checked
+is the one that runs your program, and of several the one that listens on the
+port of the requests, or that --process names.`,
+		Example: `  heapsnap check --http 'GET http://127.0.0.1:3000/search?q={{request}}' -- node app.js
+  heapsnap check --load 'npx autocannon -a 200 http://127.0.0.1:3000' -- npm run start
+  heapsnap check --load-fn load --rounds 7 -o json=report.json -- node app.js
   heapsnap check --every 60s --port 9229`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
 	}
 	o := &c.options
 	f := cmd.Flags()
-	f.StringVar(&o.LoadCommand, "load", "", "shell `COMMAND` that loads the program, once per round")
+	f.StringArrayVar(&c.load.http, "http", nil, "send this request, as `'METHOD URL'`; repeated: in turn")
+	f.IntVar(&c.load.requests, "requests", 0, "how many a round sends (0: up to 200, as long as that takes half a second)")
+	f.IntVar(&o.Concurrency, "concurrency", 8, "how many are under way at a time")
+	f.StringArrayVar(&c.load.headers, "header", nil, "header of the requests, as `'NAME: VALUE'`; may be repeated")
+	f.StringVar(&c.load.body, "body", "", "body of the requests other than GET and HEAD, or `@FILE` with it")
+	f.StringVar(&o.LoadCommand, "load", "", "shell `COMMAND` that loads the program")
 	f.StringVar(&o.LoadFunction, "load-fn", "", "`NAME` of a function on globalThis that does one round of work")
 	f.DurationVar(&o.Every, "every", 0, "no load, just wait: the length of a round")
 	f.IntVar(&o.Warmup, "warmup", 2, "rounds before the first snapshot, at least")
 	f.IntVar(&o.MaxWarmup, "max-warmup", 10, "go on to this many while the heap has not settled")
 	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured; a verdict takes 3")
 	f.IntVar(&o.MaxRounds, "max-rounds", 10, "go on to this many rounds while what was measured does not decide")
-	f.IntVar(&o.Units, "repeat", 0, "how often a round runs the load (0: up to 101 times, as long as that takes half a second)")
+	f.IntVar(&c.load.repeat, "repeat", 0, "how often a round runs the load (0: up to 101 times, as long as that takes half a second)")
 	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if the load takes longer")
-	f.StringVar(&o.Ready, "ready", "", "`URL` that must answer before the first round")
+	f.StringVar(&c.program.ready, "ready", "", "wait until a `URL` answers, a port (3000 or HOST:3000) is listened on, or line:REGEXP is printed")
+	f.DurationVar(&o.ReadyTimeout, "ready-timeout", 30*time.Second, "how long that may take")
+	f.StringArrayVar(&c.program.env, "env", nil, "set a variable for the program and the load, as `NAME=VALUE`; may be repeated")
+	f.StringVar(&c.program.cwd, "cwd", "", "start the program and the load in this `FOLDER`")
+	f.StringVar(&c.program.process, "process", "", "check the process that runs a script of this `NAME`, or NAME#2 for the second of them")
+	f.BoolVar(&c.program.showOutput, "show-output", false, "pass the program's output on to stderr (else its end is shown if something fails)")
 	f.BoolVar(&o.Stacks, "stacks", false, "also record the call stacks that make what stays: the program is 5 to 8 times slower")
 	f.BoolVar(&o.NoWorkers, "no-workers", false, "leave worker threads alone; else those that grow are captured in three more rounds")
 	f.BoolVar(&o.Force, "force", false, "capture even if the target's memory limit is likely exceeded")
-	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder")
+	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder, and app.log, the program's output")
 	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
 	f.BoolVar(&c.classes, "classes", true, "also the classes that changed, first against last, as DevTools compares")
 	c.target.flags(cmd)
@@ -78,15 +119,10 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	} else {
 		script, command = args, nil
 	}
-	loads := 0
-	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every != 0} {
-		if given {
-			loads++
-		}
+	if err := c.load.options(o); err != nil {
+		return err
 	}
 	switch {
-	case loads != 1:
-		return usagef("check: name the load: one of --load COMMAND, --load-fn NAME and --every DURATION")
 	case o.Every < 0:
 		return usagef("--every %s: want a duration above 0", o.Every)
 	case o.Rounds < 1:
@@ -95,16 +131,15 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 		return usagef("--max-rounds %d: want a number of rounds, 0 for no more than --rounds", o.MaxRounds)
 	case o.Warmup < 0 || o.MaxWarmup < 0:
 		return usagef("check: --warmup and --max-warmup want 0 or more")
-	case o.Units < 0:
-		return usagef("--repeat %d: want a number of runs, or 0 for as many as fit", o.Units)
+	case o.Concurrency < 1:
+		return usagef("--concurrency %d: want 1 or more", o.Concurrency)
+	case o.ReadyTimeout <= 0:
+		return usagef("--ready-timeout %s: want a duration above 0", o.ReadyTimeout)
 	case len(command) > 0 && len(script) > 0:
 		return usagef("check: %q before -- names a running process, and -- a command to start: give one of them", script[0])
 	}
 	if o.Warmup == 0 {
 		o.Warmup = -1 // zero is check's default
-	}
-	if o.Units == 0 {
-		o.Units = -1
 	}
 	defer c.out.close()
 	if err := c.out.open(); err != nil {
@@ -114,8 +149,13 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 		o.Suffix, o.Create = ".zst", createCompressed
 	}
 	if len(command) > 0 {
-		o.Launch = cdp.LaunchOptions{Argv: command, Stdout: c.app.err, Stderr: c.app.err}
+		if o.Launch, err = c.program.launch(c.app, command); err != nil {
+			return err
+		}
 	} else {
+		if c.program.env != nil || c.program.cwd != "" || c.program.process != "" || c.program.showOutput {
+			return usagef("check: --env, --cwd, --process and --show-output are for a command that is started: put it behind --")
+		}
 		if len(script) > 1 {
 			return usagef("check: %q is one argument too many: put -- before a command", script[1])
 		}
@@ -129,6 +169,14 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 			}
 		}
 	}
+	if c.program.ready != "" {
+		if o.Ready, err = check.ParseReadiness(c.program.ready); err != nil {
+			return usagef("--ready %w", err)
+		}
+		if o.Ready.Line != nil && len(command) == 0 {
+			return usagef("--ready %s: the output of a program that runs already is not seen", c.program.ready)
+		}
+	}
 	r, err := c.app.check(ctx, o, c.dir, check.JudgeOptions{Classes: c.classes})
 	if err != nil {
 		return err
@@ -136,6 +184,87 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	c.target.guard.over() // check.Run has closed the inspector
 	r.Command = "check"
 	return c.out.report(r)
+}
+
+// options sets the load, of which there has to be one.
+func (l *loadFlags) options(o *check.Options) error {
+	loads := 0
+	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every != 0, len(l.http) > 0} {
+		if given {
+			loads++
+		}
+	}
+	switch {
+	case loads != 1:
+		return usagef("check: name the load: one of --http REQUEST, --load COMMAND, --load-fn NAME and --every DURATION")
+	case len(l.http) == 0 && (l.requests != 0 || l.headers != nil || l.body != ""):
+		return usagef("check: --requests, --header and --body go with --http")
+	case len(l.http) > 0 && l.repeat != 0:
+		return usagef("--repeat %d: the number of HTTP requests is --requests", l.repeat)
+	case l.repeat < 0:
+		return usagef("--repeat %d: want a number of runs, or 0 for as many as fit", l.repeat)
+	case l.requests < 0:
+		return usagef("--requests %d: want a number, or 0 for as many as fit", l.requests)
+	}
+	if o.Units = max(l.repeat, l.requests); o.Units == 0 {
+		o.Units = -1
+	}
+	header := http.Header{}
+	for _, h := range l.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return usagef("--header %q: want NAME: VALUE", h)
+		}
+		header.Add(name, strings.TrimSpace(value))
+	}
+	body := l.body
+	if file, ok := strings.CutPrefix(body, "@"); ok {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return usagef("--body: %w", err)
+		}
+		body = string(text)
+	}
+	for _, text := range l.http {
+		r, err := check.ParseRequest(text)
+		if err != nil {
+			return usagef("--http %q: %w", text, err)
+		}
+		r.Header = header
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			r.Body = body
+		} else if body != "" && len(l.http) == 1 {
+			return usagef("--body: a %s request has none", r.Method)
+		}
+		o.HTTP = append(o.HTTP, r)
+	}
+	return nil
+}
+
+// launch is how the command is started.
+func (p *programFlags) launch(a *app, command []string) (cdp.LaunchOptions, error) {
+	o := cdp.LaunchOptions{Argv: command, Dir: p.cwd, Process: p.process}
+	if p.cwd != "" {
+		if info, err := os.Stat(p.cwd); err != nil {
+			return o, usagef("--cwd: %w", err)
+		} else if !info.IsDir() {
+			return o, usagef("--cwd %s: it is no folder", p.cwd)
+		}
+	}
+	if p.showOutput {
+		o.Stdout, o.Stderr = a.err, a.err
+	}
+	if len(p.env) == 0 {
+		return o, nil
+	}
+	o.Env = os.Environ()
+	for _, kv := range p.env {
+		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
+			return o, usagef("--env %s: want NAME=VALUE", kv)
+		}
+		o.Env = append(o.Env, kv) // the last one counts
+	}
+	return o, nil
 }
 
 // check runs the rounds and judges them. The snapshots stay only in a folder
