@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -122,7 +123,9 @@ func TestTheSameInputGivesTheSameOutput(t *testing.T) {
 				t.Fatal(err)
 			}
 			var b bytes.Buffer
-			if err := report.Write(&b, r, f, report.Options{Verbose: true}); err != nil {
+			if err := report.Write(&b, r, f, report.Options{Verbose: true}); errors.Is(err, report.ErrNoForm) {
+				continue
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			if first == nil {
@@ -131,7 +134,7 @@ func TestTheSameInputGivesTheSameOutput(t *testing.T) {
 				t.Errorf("%s differs between two judgements of the same files", f)
 			}
 		}
-		if len(first) < 1000 {
+		if first != nil && len(first) < 1000 {
 			t.Errorf("%s: %d bytes", f, len(first))
 		}
 	}
