@@ -201,7 +201,7 @@ func threadLine(t Thread) string {
 	case t.Captures > 0:
 		return line + fmt.Sprintf(", it grew and was captured %s", plural(t.Captures, "time", "times"))
 	case len(t.Used) > 1:
-		return line + ", it does not grow"
+		return line + ", no steady growth"
 	}
 	return line + ": it ended or did not answer"
 }

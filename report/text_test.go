@@ -278,7 +278,7 @@ func TestTextNamesTheThread(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"worker thread 1 (mail.js): heap 4.0 MiB to 4.0 MiB, it does not grow\n",
+		"worker thread 1 (mail.js): heap 4.0 MiB to 4.0 MiB, no steady growth\n",
 		"worker thread 2 (resize.js): heap 4.0 MiB to 5.0 MiB, it grew and was captured 4\ntimes\n",
 		"worker thread 3 (gone\\x1b[31m.js): it ended or did not answer\n",
 		"1. Map only grows [cache]\n   In worker thread 2 (resize.js)\n",
