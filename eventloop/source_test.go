@@ -138,6 +138,17 @@ func TestTimeOfNodesOwnJavaScriptIsUnclear(t *testing.T) {
 	if !unclear(rec.Main().Profiles[0], src) {
 		t.Error("time in listOnTimeout is not unclear")
 	}
+	for text, want := range map[string]bool{
+		"const dom = require('dom');\nfunction read(html) {\n  return dom.load(html);\n}\n":                         true,
+		"const { price } = require('./price');\nfunction read(html) {\n  return price(html);\n}\n":                  true,
+		"const dom = require('dom');\nfunction read(html) {\n  const all = html + 1;\n  return dom.load(all);\n}\n": false,
+		"const path = require('node:path');\nfunction read(html) {\n  return path.join(html);\n}\n":                 false,
+	} {
+		rec := busyIn(map[string]string{"/app/a.js": text}, nil, 3, CallFrame{FunctionName: "read", URL: "/app/a.js", LineNumber: 1, ColumnNumber: 13})
+		if got := unclear(rec.Main().Profiles[0], newSources(rec, noSource)); got != want {
+			t.Errorf("unclear = %v on line 3, want %v:\n%s", got, want, text)
+		}
+	}
 	rec = busyIn(map[string]string{"/app/a.js": "function spin() {\n  for (;;) n++;\n}\n"}, nil, 2,
 		CallFrame{FunctionName: "listOnTimeout", URL: "node:internal/timers", LineNumber: 500, ColumnNumber: 25},
 		CallFrame{FunctionName: "spin", URL: "/app/a.js", LineNumber: 0, ColumnNumber: 13})

@@ -1,6 +1,10 @@
 package eventloop
 
-import "heapsnap/jssource"
+import (
+	"strings"
+
+	"heapsnap/jssource"
+)
 
 // unclear reports whether a noticeable part of the busy time is attributed to a
 // function whose callee was inlined before the profiler began, so that the
@@ -35,7 +39,7 @@ func unclear(p *Profile, src *sources) bool {
 			continue
 		}
 		if at == 0 {
-			if s := src.of(v.frame(0).URL); s != nil && s.callsOwn(s.OnLine(v.line)) {
+			if s := src.of(v.frame(0).URL); s != nil && (s.callsOwn(s.OnLine(v.line)) || s.callsImported(s.OnLine(v.line))) {
 				hidden += us
 			}
 			continue
@@ -61,6 +65,34 @@ func (src *source) callsOwn(from, to int) bool {
 		}
 	}
 	return false
+}
+
+// callsImported reports whether a function that the script imports from a file or
+// a package, or has been given by one, is called between two tokens.
+func (src *source) callsImported(from, to int) bool {
+	known := src.leadingTo(func(module string) int {
+		if packageName(module) != "" && !builtin[packageName(module)] || strings.HasPrefix(module, ".") {
+			return 0
+		}
+		return -1
+	})
+	for i := max(from, 0); i < to && i < len(src.Tokens) && len(known) > 0; i++ {
+		if base, ok := src.callOf(i); ok {
+			if _, imported := known[base]; imported {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// builtin are Node's modules, whose functions have frames of their own or are
+// native.
+var builtin = map[string]bool{
+	"assert": true, "async_hooks": true, "buffer": true, "child_process": true, "cluster": true, "crypto": true, "dgram": true, "dns": true,
+	"events": true, "fs": true, "http": true, "http2": true, "https": true, "module": true, "net": true, "os": true, "path": true,
+	"perf_hooks": true, "process": true, "querystring": true, "readline": true, "stream": true, "string_decoder": true, "timers": true,
+	"tls": true, "url": true, "util": true, "v8": true, "vm": true, "worker_threads": true, "zlib": true,
 }
 
 // definition is the token of a name where a function of that name is written:
