@@ -589,11 +589,19 @@ func (r *recorder) blocks() bool {
 		return true
 	}
 	limit := r.Block.Microseconds()
-	// An iteration that took no CPU time waited for events, or for something of the
-	// kernel; that the program did is in the delays.
-	works := func(it Iteration) bool { return it.Duration >= limit && it.CPU >= limit/2 }
-	late := func(d Delay) bool { return d.Max >= limit }
-	return slices.ContainsFunc(main.rec.Iterations, works) || slices.ContainsFunc(main.rec.Vitals.Delays, late)
+	return slices.ContainsFunc(main.rec.Iterations, func(it Iteration) bool {
+		d := it.Duration
+		if it.Wait != nil {
+			d -= *it.Wait // the machine was late, not the program
+		}
+		if d < limit || it.CPU >= limit/2 {
+			return d >= limit
+		}
+		// It waited, for events or for something of the kernel: then work was late.
+		return slices.ContainsFunc(main.rec.Vitals.Delays, func(w Delay) bool {
+			return w.Max >= limit && w.At >= it.Start+it.Duration && w.At < it.Start+it.Duration+2*probePace.Microseconds()
+		})
+	})
 }
 
 // sawBlock is blocks after the profile, which has seen it.

@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -32,20 +33,31 @@ function serve() {
   server.listen(0, '127.0.0.1', () => process.send(server.address().port));
 }
 
+// A client that is cheap, so that what it takes of the machine does not hide what the services do: it writes the same
+// bytes again when the answer's last byte has come.
 function load(port) {
   let count = 0;
-  const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  const next = () => http.get({ host: '127.0.0.1', port, path: '/people/list', agent }, (res) => res.resume().on('end', () => {
-    count++;
-    next();
-  })).on('error', () => process.exit());
-  for (let i = 0; i < CONNECTIONS; i++) next();
+  const request = Buffer.from('GET /people/list HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  for (let i = 0; i < CONNECTIONS; i++) {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(request));
+    let missing = 0; // bytes of the answer
+    socket.setNoDelay(true).on('data', (bytes) => {
+      if (missing === 0) {
+        const body = bytes.indexOf('\r\n\r\n') + 4;
+        missing = body + Number(/content-length: (\d+)/i.exec(bytes.latin1Slice(0, body))[1]);
+      }
+      missing -= bytes.length;
+      if (missing > 0) return;
+      count++;
+      socket.write(request);
+    }).on('error', () => process.exit());
+  }
   process.on('message', () => process.send(count));
 }
 
-const ticks = (pid) => {
+const cpuTime = (pid) => {
   const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10; // ms
+  return (Number(fields[11]) + Number(fields[12])) * 10; // ms, of threads that have ended, too
 };
 const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024; // MiB
 
@@ -62,7 +74,7 @@ class Service {
   async look() {
     this.client.send('count');
     const [count] = await once(this.client, 'message');
-    return { count, cpu: ticks(this.server.pid), at: performance.now() };
+    return { count, cpu: cpuTime(this.server.pid), at: performance.now() };
   }
 
   stop() {
@@ -73,9 +85,10 @@ class Service {
 
 async function measure(services, seconds, recorded) {
   const before = await Promise.all(services.map((s) => s.look()));
-  let peak = 0;
-  const start = recorded ? rss(recorded.server.pid) : 0;
-  const watch = setInterval(() => { if (recorded) peak = Math.max(peak, rss(recorded.server.pid)); }, 200);
+  const memory = () => services.map((s) => rss(s.server.pid));
+  const start = memory();
+  let peak = start;
+  const watch = setInterval(() => { peak = memory().map((m, i) => Math.max(m, peak[i])); }, 200);
   if (recorded) {
     const tool = spawn(heapsnap, ['loop', '--quiet', '--pid', String(recorded.server.pid), '--duration', `${seconds}s`, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
     await Promise.race([once(tool, 'exit'), sleep(seconds * 1000)]);
@@ -90,8 +103,7 @@ async function measure(services, seconds, recorded) {
   return {
     rate: after.map((a, i) => (a.count - before[i].count) / (a.at - before[i].at) * 1000),
     cpu: after.map((a, i) => (a.cpu - before[i].cpu) / (a.count - before[i].count)),
-    start, peak,
-    end: recorded ? rss(recorded.server.pid) : 0,
+    memory: start.map((m, i) => `${m.toFixed(0)} MiB, ${peak[i].toFixed(0)} at most`),
   };
 }
 
@@ -104,7 +116,7 @@ async function main() {
     const second = await measure(services, seconds, services[1]);
     const line = (name, m) => console.log(`${name}: ${m.rate.map((r) => r.toFixed(0)).join(' and ')} requests/s, ` +
       `${m.cpu.map((c) => (c * 1000).toFixed(0)).join(' and ')} us of CPU per request` +
-      (m.peak ? `; RSS ${m.start.toFixed(0)} MiB before, ${m.peak.toFixed(0)} at most, ${m.end.toFixed(0)} after` : ''));
+      `; RSS ${m.memory.join(' and ')}`);
     line('none recorded  ', base);
     line('first recorded ', first);
     line('second recorded', second);
