@@ -2,8 +2,8 @@
 // blocks it.
 //
 // [Record] watches a target in two phases: its vitals first, without a
-// profiler, and then a CPU profile and Node's trace events, which share one
-// clock. [Analyze] makes of both a ledger of the loop's iterations, and of the
+// profiler, and then a CPU profile. In both a probe inside the target notes the
+// turns of the loop, on the profile's clock. [Analyze] makes of both a ledger of the loop's iterations, and of the
 // iterations that took too long [Block]s, each with a cause and a line.
 //
 // A [Recording] is plain data: it can be written to a file and analysed

@@ -50,9 +50,9 @@ it, which function and line does so, and why. The process is one that runs
 behind --, or a FILE: a recording that --save wrote, or any .cpuprofile.
 
 First the delay and utilization of the loop are measured inside the process,
-without a profiler; then a CPU profile and Node's trace events are taken. Nothing
-of it stays in the process, however the recording ends. The program needs to be
-at work meanwhile: send it requests.
+without a profiler; then a CPU profile is taken, and the loop's turns are noted.
+Nothing of it stays in the process, however the recording ends. The program needs
+to be at work meanwhile: send it requests.
 
 Blocked is exit code 1, healthy 0; with a budget, 1 only if that is exceeded.`,
 		Example: `  heapsnap loop --pid 4242
