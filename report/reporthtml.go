@@ -25,7 +25,7 @@ type reportPage struct {
 	More        int
 	Charts      []chart
 	Accounts    []account
-	QuietRows   []Quiet
+	QuietRows   []quietRow
 	Usual       bool
 	ClassRows   []ClassDelta
 	ClassesLeft int
@@ -77,7 +77,8 @@ func writeHTML(w io.Writer, r *Report, o Options) error {
 		}
 	}
 	p.Accounts = accounts(c.Accounted)
-	p.QuietRows = c.Quiet[:min(len(c.Quiet), maxHTMLRows)]
+	p.QuietRows = alike(c.Quiet)
+	p.QuietRows = p.QuietRows[:min(len(p.QuietRows), maxHTMLRows)]
 	p.Usual = len(c.Quiet) > 0 && c.Quiet[0].Judgement == "usual"
 	p.ClassRows = c.Classes[:min(len(c.Classes), maxHTMLClasses)]
 	p.ClassesLeft = len(c.Classes) - len(p.ClassRows)

@@ -595,8 +595,8 @@ func (p *page) quiet(qs []Quiet) {
 			break
 		}
 		text := fmt.Sprintf("%-10s %10s  ", clip(q.Judgement, 10), FormatBytes(q.Bytes))
-		if q.times > 1 {
-			text += FormatCount(q.times) + " × "
+		if q.Times > 1 {
+			text += FormatCount(q.Times) + " × "
 		}
 		text += clip(q.Holder, 40)
 		if q.Why != "" {
@@ -608,7 +608,7 @@ func (p *page) quiet(qs []Quiet) {
 
 type quietRow struct {
 	Quiet
-	times int
+	Times int
 }
 
 // alike sums up growth that differs in its holder's identity only, as the
@@ -627,7 +627,7 @@ func alike(qs []Quiet) []quietRow {
 		}
 		rows[i].Count += q.Count
 		rows[i].Bytes += q.Bytes
-		rows[i].times++
+		rows[i].Times++
 	}
 	slices.SortStableFunc(rows, func(a, b quietRow) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return rows
