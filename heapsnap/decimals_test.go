@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -38,6 +39,31 @@ func compareDecimals(t *testing.T, text []byte, room int) {
 		if !slices.Equal(got, want) || at-decimalsBefore != end {
 			t.Fatalf("%q, %d at a time: %d numbers up to %d %v, want %d up to %d %v",
 				text, room, len(got), at-decimalsBefore, got, len(want), end, want)
+		}
+	}
+}
+
+// What is no number stops decimals wherever it stands among numbers, in the
+// middle of 64 bytes or at their end.
+func TestDecimalsStop(t *testing.T) {
+	for _, odd := range []string{"", "x", ":", "/", "1:3", "-1", "1 2", "\n", "1\n\n", "\n7", "\xb5", "123456789012345",
+		"1234567890123456", "12345678901234567", "00000000000000000000000000000001", strings.Repeat("1", 70)} {
+		for _, line := range []string{"", "\n"} {
+			for at := range 60 {
+				var text []byte
+				for i := range 60 {
+					if i == at {
+						text = append(text, odd...)
+					} else {
+						text = strconv.AppendUint(text, 123456789>>(i*i%28), 10)
+					}
+					if i%3 == 2 {
+						text = append(text, line...)
+					}
+					text = append(text, ',')
+				}
+				compareDecimals(t, text, 100)
+			}
 		}
 	}
 }
