@@ -21,6 +21,8 @@ type Isolate struct {
 	MaxYoung uint64 `json:"maxYoung,omitempty"`
 	// Live is what a full collection left, 0 if none was seen.
 	Live uint64 `json:"live,omitempty"`
+	// Given is the old spaces' limit where it is known from elsewhere.
+	Given uint64 `json:"-"`
 }
 
 // Space is one of V8's spaces. The list differs between Node lines.
@@ -64,6 +66,9 @@ func (i Isolate) Old() uint64 {
 // OldLimit is where V8 gives up. heap_size_limit has the young spaces' share on
 // top, three semi-spaces (Heap::MaxReserved in V8's src/heap/heap.cc).
 func (i Isolate) OldLimit(o Options, nodeMajor int) uint64 {
+	if i.Given > 0 {
+		return i.Given
+	}
 	if i.ThreadID != 0 {
 		return i.Limit - min(i.Limit, i.MaxYoung)
 	}

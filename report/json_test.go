@@ -85,7 +85,7 @@ func TestSchemaAndModelAgree(t *testing.T) {
 	for file, model := range map[string]any{
 		"report.schema.json": Report{}, "summary.schema.json": Summary{}, "loop.schema.json": Loop{}, "stuck.schema.json": Stuck{},
 		"doctor.schema.json": Doctor{}, "sample.schema.json": Sample{},
-		"watch.schema.json": Watch{}, "watch-line.schema.json": WatchLine{},
+		"watch.schema.json": Watch{}, "watch-line.schema.json": WatchLine{}, "oom.schema.json": OOM{},
 	} {
 		raw, err := os.ReadFile("../docs/" + file)
 		if err != nil {

@@ -30,6 +30,7 @@ var packages = map[string][]string{
 	"report":      {}, // plain data only: every other package may be mapped to it, it maps nothing
 	"memory":      {"cdp"},
 	"heapprofile": {"jssource", "sourcemap"},
+	"oom":         {"memory"},
 	"trend":       {},
 	"watch":       {"cdp", "memory", "trend"},
 	"leak":        {"diff", "heapsnap", "jssource", "sourcemap"},
