@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -120,9 +119,6 @@ type Writer struct {
 	counts Counts
 	err    error
 }
-
-// errUnfinished ends a Writer that was closed before the snapshot's end.
-var errUnfinished = errors.New("the snapshot is incomplete")
 
 // Writer returns a writer whose redacted text goes to w. Close is owed, and
 // after it w is not used any more. A snapshot that is not whole is an error of

@@ -146,7 +146,6 @@ type following struct {
 	each    func(Event)
 	main    *thread
 	workers map[*cdp.Session]*thread
-	read    memory.Read // nil where nothing can be read
 	pid     int
 	before  *reading // of the main thread, at beforeAt
 	group   memory.Group

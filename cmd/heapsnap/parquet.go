@@ -16,7 +16,7 @@ const groupRows = 1 << 17
 // parquetRows writes rows as Parquet: columns of numbers and texts, zstd, a
 // dictionary for texts that repeat. It is what *report.Rows is for CSV.
 type parquetRows struct {
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	columns []column
 	leaf    []int // column -> its place in the file, where columns are sorted by name
 	row     parquet.Row
@@ -46,7 +46,7 @@ func newParquetRows(w io.Writer, name string, columns []column) *parquetRows {
 		leaf, _ := schema.Lookup(c.name)
 		p.leaf = append(p.leaf, leaf.ColumnIndex)
 	}
-	p.out = parquet.NewWriter(w, schema, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+	p.out = parquet.NewGenericWriter[any](w, schema, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.CreatedBy("heapsnap", thisBuild().Version, ""), parquet.DataPageStatistics(true))
 	return p
 }
