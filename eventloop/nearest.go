@@ -33,9 +33,10 @@ type onStack struct {
 	functions, files map[string]bool // in lower case
 }
 
-func (a *analysis) stackPackages(v *sample) onStack {
+// packages are those on the stack, from the leaf to a frame.
+func (v *sample) packages(to int) onStack {
 	on := onStack{map[string]bool{}, map[string]bool{}, map[string]bool{}}
-	for i := range v.stack {
+	for i := 0; i <= to && i < len(v.stack); i++ {
 		f := v.frame(i)
 		name, _ := jssource.Package(rooted(v.src.origin(f)))
 		if !v.user(i) || name == "" {
@@ -54,7 +55,7 @@ func (a *analysis) stackPackages(v *sample) onStack {
 func (a *analysis) nearestUse(k stackKey) (Site, string, bool) {
 	tree := a.main.trees[k.profile]
 	v := &sample{tree: tree, stack: tree.stack(k.node), src: a.src}
-	on := a.stackPackages(v)
+	on := v.packages(len(v.stack))
 	if len(on.packages) == 0 {
 		return Site{}, "", false
 	}
@@ -186,6 +187,7 @@ func (v *sample) callThatLeads(src *source, f jssource.Function, below int) int 
 		return 1
 	})
 	name := strings.ToLower(v.name(below))
+	on := v.packages(below)
 	best, points := -1, 0
 	for i := f.Body; i < f.End && i < len(src.Tokens); i++ {
 		base, ok := src.callOf(i)
@@ -200,10 +202,15 @@ func (v *sample) callThatLeads(src *source, f jssource.Function, below int) int 
 		if src.At(i-1) != "." && src.At(i-1) != "?." {
 			p = 4 // a variable, which has a name of its own
 		}
-		if what := strings.ToLower(src.At(i)); len(what) > 3 && strings.Contains(name, what) {
+		what := strings.ToLower(src.At(i))
+		if len(what) > 3 && strings.Contains(name, what) {
 			p += 3 // create__duration, exported as duration
 		}
-		if p = 2*p - from.steps; p > points {
+		p = 2*p - from.steps
+		if on.files[what] {
+			p++ // multiply.js, whose functions are named by what they take
+		}
+		if p > points {
 			best, points = i, p
 		}
 	}

@@ -80,11 +80,12 @@ func TestTheCallOfAPackageUnderAnotherName(t *testing.T) {
 		{"a function that the package has made", "  const page = Views.compile(text);\n  return page(req);", "ret", 4},
 		{"an export under another name", "  const span = moment.duration(text);\n  return span.asMinutes();", "create__duration", 3},
 		{"a default export", "  log(req);\n  return parse(text);", "parseString", 4},
+		{"by the name of a file on the stack", "  const a = moment.open(text);\n  return moment.multiply(a, a);", "Array, Array", 4},
 		{"of two calls the one in a loop", "  doc.text('title');\n  for (const line of lines) {\n    doc.text(line);\n  }", "text", 5},
 	} {
 		text := "const Views = require('views'), moment = require('views'), parse = require('views');\nfunction page(req) {\n" + tt.body + "\n}\n"
 		app := CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 1, ColumnNumber: 13}
-		f := Analyze(busyIn(map[string]string{"/app/a.js": text}, nil, 5, app, frame(tt.below, "/app/node_modules/views/index.js")), Options{Source: noSource}).Findings[0]
+		f := Analyze(busyIn(map[string]string{"/app/a.js": text}, nil, 5, app, frame(tt.below, "/app/node_modules/views/multiply.js")), Options{Source: noSource}).Findings[0]
 		if f.Site.Line != tt.line {
 			t.Errorf("%s: line %d, want %d of\n%s", tt.name, f.Site.Line, tt.line, text)
 		}
