@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"heapsnap/report"
+	"heapsnap/trend"
 )
 
 // What a trend has to be to count as rising.
@@ -43,38 +44,47 @@ func growth(r *report.Report) *report.Trends {
 		rest[i] -= held
 	}
 	g := &report.Trends{
-		Heap:        rounded(trendOf(heap), risingBytes),
-		Objects:     rounded(trendOf(objects), risingObjects),
+		Heap:        rounded(byRound(heap), risingBytes),
+		Objects:     rounded(byRound(objects), risingObjects),
 		Explained:   math.Round(held / float64(n-1)),
 		Unexplained: rounded(unexplained(rest, r.Accounted), risingBytes),
 	}
 	if outside {
-		t := rounded(trendOf(external), risingBytes)
+		t := rounded(byRound(external), risingBytes)
 		g.External = &t
 	}
 	return g
+}
+
+// byRound is the trend of a figure with a value for each capture, oldest first.
+func byRound(values []float64) trend.Trend {
+	rounds := make([]float64, len(values))
+	for i := range rounds {
+		rounds[i] = float64(i)
+	}
+	return trend.Of(rounds, values)
 }
 
 // unexplained is the trend of what the findings leave, less what is known to be
 // harmless: a cache that fills, a warm-up. Which of that was there in which
 // capture is not known. But at least what the account has left over is new and
 // held by nobody, so no more than that can be unexplained.
-func unexplained(rest []float64, a report.Accounted) trend {
-	t := trendOf(rest)
+func unexplained(rest []float64, a report.Accounted) trend.Trend {
+	t := byRound(rest)
 	nobodys := float64(a.Churn+a.Small) / float64(len(rest)-1)
-	if t.slope > nobodys {
-		by := t.slope - nobodys
-		t.slope, t.low, t.high = nobodys, t.low-by, t.high-by
+	if t.Slope > nobodys {
+		by := t.Slope - nobodys
+		t.Slope, t.Low, t.High = nobodys, t.Low-by, t.High-by
 	}
 	return t
 }
 
 // rounded leaves out digits that mean nothing, and that another processor may
 // compute differently.
-func rounded(t trend, rising float64) report.Trend {
+func rounded(t trend.Trend, rising float64) report.Trend {
 	return report.Trend{
-		PerRound: tenths(t.slope), Low: tenths(t.low), High: tenths(t.high), P: math.Round(t.p*1e6) / 1e6,
-		Rising: t.p < decides && t.slope >= rising,
+		PerRound: tenths(t.Slope), Low: tenths(t.Low), High: tenths(t.High), P: math.Round(t.P*1e6) / 1e6,
+		Rising: t.P < decides && t.Slope >= rising,
 	}
 }
 

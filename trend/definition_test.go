@@ -1,4 +1,4 @@
-package check
+package trend
 
 import (
 	"math"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// bruteTrend is trendOf by the definitions: all pairs, all orders.
+// bruteTrend is Of by the definitions: all pairs, all orders.
 func bruteTrend(values []float64) (slope, p float64) {
 	var slopes []float64
 	for i := range values {
@@ -66,12 +66,12 @@ func TestTrendIsWhatTheDefinitionsSay(t *testing.T) {
 			values[i] = float64(rnd.IntN(distinct))
 		}
 		slope, p := bruteTrend(values)
-		got := trendOf(values)
-		if got.slope != slope || math.Abs(got.p-p) > 1e-12 {
-			t.Fatalf("trendOf(%v) = slope %v, p %v, want %v, %v", values, got.slope, got.p, slope, p)
+		got := Of(evenly(len(values)), values)
+		if got.Slope != slope || math.Abs(got.P-p) > 1e-12 {
+			t.Fatalf("Of(%v) = slope %v, p %v, want %v, %v", values, got.Slope, got.P, slope, p)
 		}
-		if got.low > got.slope || got.high < got.slope {
-			t.Fatalf("trendOf(%v): slope %v is outside of %v to %v", values, got.slope, got.low, got.high)
+		if got.Low > got.Slope || got.High < got.Slope {
+			t.Fatalf("Of(%v): slope %v is outside of %v to %v", values, got.Slope, got.Low, got.High)
 		}
 	}
 }
@@ -120,12 +120,12 @@ func TestTrends(t *testing.T) {
 		{"mostly tied, one step", []float64{5, 5, 5, 5, 5, 6}, 0, 1.0 / 6, false},
 		{"one reading lies off", []float64{0, 10, 20, 500, 40, 50, 60}, 10, 7.0 / 5040, true},
 	} {
-		got := trendOf(test.values)
-		if math.Abs(got.slope-test.slope) > 1e-9 || (got.p < 0.05) != test.decides {
-			t.Errorf("%s: slope %v, p %v, want %v, %v", test.name, got.slope, got.p, test.slope, test.p)
+		got := Of(evenly(len(test.values)), test.values)
+		if math.Abs(got.Slope-test.slope) > 1e-9 || (got.P < 0.05) != test.decides {
+			t.Errorf("%s: slope %v, p %v, want %v, %v", test.name, got.Slope, got.P, test.slope, test.p)
 		}
-		if test.name != "one reading lies off" && math.Abs(got.p-test.p) > 1e-9 {
-			t.Errorf("%s: p %v, want %v", test.name, got.p, test.p)
+		if test.name != "one reading lies off" && math.Abs(got.P-test.p) > 1e-9 {
+			t.Errorf("%s: p %v, want %v", test.name, got.P, test.p)
 		}
 	}
 }
@@ -138,14 +138,14 @@ func FuzzTrend(f *testing.F) {
 		for i := range values {
 			values[i] = float64(b[i])
 		}
-		got := trendOf(values)
-		if !(got.p >= 0 && got.p <= 1) || math.IsNaN(got.slope) || got.low > got.high {
-			t.Errorf("trendOf(%v) = %+v", values, got)
+		got := Of(evenly(len(values)), values)
+		if !(got.P >= 0 && got.P <= 1) || math.IsNaN(got.Slope) || got.Low > got.High {
+			t.Errorf("Of(%v) = %+v", values, got)
 		}
 		// Turned around, what rose falls: the two tails share the ties only.
 		slices.Reverse(values)
-		if back := trendOf(values); len(values) > 1 && (back.slope != -got.slope || got.p+back.p < 1-1e-9) {
-			t.Errorf("trendOf(%v) = %+v, the other way round %+v", values, back, got)
+		if back := Of(evenly(len(values)), values); len(values) > 1 && (back.Slope != -got.Slope || got.P+back.P < 1-1e-9) {
+			t.Errorf("Of(%v) = %+v, the other way round %+v", values, back, got)
 		}
 	})
 }
