@@ -346,6 +346,10 @@ func (a *analysis) percentilesOf(l *ledger) Percentiles {
 // seen in part only.
 const partly = 5
 
+// cpuTick is how late the kernel's figure of a thread's CPU time may be: it is
+// brought up to date when the thread stops running, and by the clock's tick.
+const cpuTick = 10_000
+
 // waitsInKernel are the causes whose time may pass without CPU.
 func waitsInKernel(c *Cause) bool {
 	switch c {
@@ -381,7 +385,12 @@ func (a *analysis) findBlocks() {
 			}
 			starved := max(0, busy-it.CPU-kernel)
 			if it.Wait != nil {
-				starved = min(busy, *it.Wait)
+				// What neither ran nor waited for a core waited for events, and the profiler
+				// was late to see it.
+				if starved <= cpuTick {
+					starved = 0
+				}
+				starved = max(starved, min(busy, *it.Wait))
 			}
 			b.CPU, b.Starved = us(it.CPU), us(starved)
 			a.Starved += us(starved)
@@ -1155,14 +1164,11 @@ func (a *analysis) syncCalls() []string {
 	if calls == 0 {
 		return nil
 	}
-	n, in := len(a.rec.Requests), "the recording"
-	if d := a.rec.Detail; d != nil {
-		n, in = d.Requests, round(us(d.Duration))
-	}
+	n := len(a.rec.Requests)
 	if n == 0 {
-		return []string{fmt.Sprintf("%d synchronous file operations in %s", calls, in)}
+		return []string{fmt.Sprintf("%d synchronous file operations in the recording", calls)}
 	}
-	return []string{fmt.Sprintf("%d synchronous file operations in %s, %.0f for each request", calls, in, math.Round(float64(calls)/float64(n)))}
+	return []string{fmt.Sprintf("%d synchronous file operations, %.0f for each request", calls, math.Round(float64(calls)/float64(n)))}
 }
 
 func (a *analysis) collections() []string {

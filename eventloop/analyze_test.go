@@ -168,6 +168,46 @@ func recordingOf(p *Profile, iterations ...Iteration) *Recording {
 
 const second = int64(1_000_000)
 
+// The kernel's own count of the time without a core goes before the difference
+// of two clocks, as long as they agree.
+func TestTimeWithoutACoreIsNoBlock(t *testing.T) {
+	at := second + 500_000
+	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 100}, {"(idle)", 1500}})
+	wait := func(us int64) *int64 { return &us }
+	for _, c := range []struct {
+		name string
+		it   Iteration
+		want time.Duration // 0: no block
+	}{
+		{"it ran", Iteration{Start: at, Duration: 100_000, CPU: 96_000, Wait: wait(0)}, 100 * time.Millisecond},
+		{"it had no core for a part", Iteration{Start: at, Duration: 100_000, CPU: 70_000, Wait: wait(30_000)}, 70 * time.Millisecond},
+		{"it had no core", Iteration{Start: at, Duration: 100_000, CPU: 10_000, Wait: wait(90_000)}, 0},
+		{"it neither ran nor wanted to", Iteration{Start: at, Duration: 100_000, CPU: 1000, Wait: wait(500)}, 0},
+	} {
+		a := analyze(recordingOf(p, c.it), Options{})
+		switch {
+		case c.want == 0 && len(a.Blocks) > 0:
+			t.Errorf("%s: a block of %s, want none", c.name, a.Blocks[0].Duration)
+		case c.want > 0 && (len(a.Blocks) != 1 || a.Blocks[0].Duration != c.want):
+			t.Errorf("%s: %d blocks, want one of %s", c.name, len(a.Blocks), c.want)
+		}
+	}
+}
+
+// What the probe does is none of the program's.
+func TestTimeOfTheProbeIsNoBlock(t *testing.T) {
+	p := profileOf(second, []seen{{"(idle)", 500}, {"turned readSync", 100}, {"(idle)", 1500}})
+	for i := range p.Nodes {
+		if p.Nodes[i].CallFrame.FunctionName == "turned" {
+			p.Nodes[i].CallFrame.URL = probeURL
+		}
+	}
+	at := second + 500_000
+	if a := analyze(recordingOf(p, Iteration{Start: at, Duration: 100_000, CPU: 100_000}), Options{}); a.Verdict != Healthy {
+		t.Errorf("verdict %s, %d blocks, want healthy", a.Verdict, len(a.Blocks))
+	}
+}
+
 func TestBlocksAreIterationsAndNotRequests(t *testing.T) {
 	// Two iterations of 40 ms one after the other are no block of 80.
 	p := profileOf(second, []seen{{"(idle)", 500}, {"serve work", 80}, {"(idle)", 1500}})

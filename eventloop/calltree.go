@@ -14,6 +14,7 @@ type callTree struct {
 	nodes  []ProfileNode // the profile's
 	parent []int         // of node i; -1 for the root
 	index  map[int]int   // id -> index
+	probe  map[int]bool  // nodes of heapsnap's own probe, and what they call
 }
 
 func newCallTree(p *Profile) *callTree {
@@ -27,7 +28,25 @@ func newCallTree(p *Profile) *callTree {
 			t.parent[t.index[c]] = i
 		}
 	}
+	t.markProbe()
 	return t
+}
+
+// markProbe finds what heapsnap itself did in the target.
+func (t *callTree) markProbe() {
+	t.probe = map[int]bool{}
+	var mark func(n int)
+	mark = func(n int) {
+		t.probe[n] = true
+		for _, c := range t.nodes[n].Children {
+			mark(t.index[c])
+		}
+	}
+	for i, n := range t.nodes {
+		if n.CallFrame.URL == probeURL && !t.probe[i] {
+			mark(i)
+		}
+	}
 }
 
 func (t *callTree) frame(n int) *CallFrame { return &t.nodes[n].CallFrame }
@@ -41,7 +60,8 @@ const (
 	gcName      = "(garbage collector)"
 )
 
-func (t *callTree) idle(n int) bool { return t.name(n) == idleName }
+// idle is also the time of the probe, which is none of the program's.
+func (t *callTree) idle(n int) bool { return t.name(n) == idleName || t.probe[n] }
 func (t *callTree) gc(n int) bool   { return t.name(n) == gcName }
 
 // meta reports whether the node is none of the program's: the root, idle,

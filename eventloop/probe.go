@@ -24,6 +24,7 @@ import (
 // turnsInRow that took less than turnRest the probe rests for that long. A long
 // turn that begins meanwhile is known from its end, its begin to turnRest/2.
 const (
+	probeURL        = "node:heapsnap/loop" // what profiles name its functions by
 	probeKey        = "Symbol.for('heapsnap.loop')"
 	probeResolution = 10 * time.Millisecond // of the delay histogram
 	probePace       = 200 * time.Millisecond
@@ -52,12 +53,11 @@ var startProbe = inTurn(fmt.Sprintf(`
 
 	// What the kernel did with the thread: CPU time, and time ready to run without a core.
 	const text = Buffer.alloc(96);
-	let fd = -1, own = [];
+	let fd = -1;
 	try { fd = fs.openSync('/proc/thread-self/schedstat'); } catch {}
 	const sched = () => {
 		if (fd >= 0) try {
-			const from = us(), s = text.latin1Slice(0, fs.readSync(fd, text, 0, 96, 0)).split(' ');
-			if (vitals && own.length < MANY) own.push([from, us()]);
+			const s = text.latin1Slice(0, fs.readSync(fd, text, 0, 96, 0)).split(' ');
 			return { cpu: Math.round(s[0] / 1e3), wait: Math.round(s[1] / 1e3) };
 		} catch { fs.closeSync(fd); fd = -1; }
 		if (typeof proc.threadCpuUsage !== 'function') return { cpu: -1, wait: -1 };
@@ -68,7 +68,7 @@ var startProbe = inTurn(fmt.Sprintf(`
 	// The ledger.
 	let vitals = true, turns = [], count = 0, row = 0, resting = false, restTimer = null;
 	let last = us(), rowFrom = last, known = sched(), knownAt = last;
-	let begun = [], ended = [], requests = [], outgoing = [], served = 0;
+	let begun = [], ended = [], requests = [], outgoing = [];
 	const turned = (t) => {
 		const rest = resting ? REST * 500 : 0, d = t - last - rest;
 		count++;
@@ -115,7 +115,6 @@ var startProbe = inTurn(fmt.Sprintf(`
 	const ends = ({ request, response }) => {
 		const r = alive.get(request);
 		if (r === undefined || !alive.delete(request)) return;
-		served++;
 		r.us = us() - r.at; r.url = request.url; r.status = response.statusCode;
 		if (r.keep || r.us >= SLOW) add(requests, r);
 		else if (ended.length < MANY) ended.push(r);
@@ -130,6 +129,17 @@ var startProbe = inTurn(fmt.Sprintf(`
 		['http.client.request.start', sends], ['http.client.response.finish', answered],
 		['undici:request:create', sends], ['undici:request:headers', answered],
 	].map(([name, f]) => [channels.channel(name), guard(f)]);
+
+	// Collections.
+	const { NODE_PERFORMANCE_GC_MINOR: MINOR, NODE_PERFORMANCE_GC_MAJOR: MAJOR } = perf.constants;
+	let gcs = [];
+	const collections = new perf.PerformanceObserver(guard((list) => {
+		for (const { startTime, duration, detail: { kind } } of list.getEntries()) {
+			if ((kind === MINOR || kind === MAJOR) && gcs.length < MANY) gcs.push({
+				at: Math.round(origin + startTime * 1e3), us: Math.round(duration * 1e3), kind: kind === MAJOR ? 'major' : 'minor' });
+		}
+	}));
+	collections.observe({ entryTypes: ['gc'] });
 
 	// Vitals.
 	const all = perf.monitorEventLoopDelay({ resolution: RESOLUTION }), recent = perf.monitorEventLoopDelay({ resolution: RESOLUTION });
@@ -161,6 +171,7 @@ var startProbe = inTurn(fmt.Sprintf(`
 		timers.clearInterval(timer);
 		if (restTimer) timers.clearTimeout(restTimer);
 		for (const [c, f] of heard) c.unsubscribe(f);
+		collections.disconnect();
 		calm();
 		if (fd >= 0) try { fs.closeSync(fd); } catch {}
 	};
@@ -177,8 +188,8 @@ var startProbe = inTurn(fmt.Sprintf(`
 	// In the second phase this touches no native object: those of a program that comes to its end are gone.
 	const read = () => {
 		unread = 0;
-		const r = { vitals: vitals ? measured() : null, count, at: last, turns, requests, outgoing, served, own };
-		turns = []; requests = []; outgoing = []; own = [];
+		const r = { vitals: vitals ? measured() : null, count, at: last, turns, requests, outgoing, gcs };
+		turns = []; gcs = []; requests = []; outgoing = [];
 		return r;
 	};
 	const self = { read, calm, stop };
@@ -186,9 +197,10 @@ var startProbe = inTurn(fmt.Sprintf(`
 	for (const [c, f] of heard) c.subscribe(f);
 	all.enable(); recent.enable();
 	timers.setImmediate(turn).unref();
-	return true;`,
+	return true;
+	//# sourceURL=%s`,
 	probeKey, probeResolution.Milliseconds(), probePace.Milliseconds(), probeLease, minIteration, turnsInRow, turnRest.Milliseconds(),
-	keptRequest.Microseconds(), maxUnread))
+	keptRequest.Microseconds(), maxUnread, probeURL))
 
 const (
 	readProbe = "globalThis[" + probeKey + "] ? globalThis[" + probeKey + "].read() : null"
@@ -205,8 +217,7 @@ type reading struct {
 	Turns    []Iteration    `json:"turns"`  // that took long
 	Requests []Request      `json:"requests"`
 	Outgoing []Request      `json:"outgoing"`
-	Served   int            `json:"served"` // all requests
-	Own      [][2]int64     `json:"own"`    // times in which the probe itself read a file
+	GCs      []GC           `json:"gcs"`
 }
 
 type vitalsReading struct {
@@ -225,7 +236,6 @@ type vitalsReading struct {
 // /proc is: reading a link is done by the thread itself.
 type facts struct {
 	Now         int64          `json:"now"`
-	Done        int64          `json:"done"`
 	PID         int            `json:"pid"`
 	TID         int            `json:"tid"`
 	Script      string         `json:"script"`
@@ -257,9 +267,7 @@ var factsExpression = inTurn(`
 	const cores = typeof os.availableParallelism === 'function' ? os.availableParallelism() : os.cpus().length;
 	const resources = {};
 	for (const r of quiet(() => p.getActiveResourcesInfo(), [])) resources[r] = (resources[r] || 0) + 1;
-	const end = p.hrtime();
 	return {
-		done: end[0] * 1e6 + Math.ceil(end[1] / 1e3),
 		now: t[0] * 1e6 + Math.round(t[1] / 1e3), pid: p.pid, tid, script: p.argv[1] || '', nodeVersion: p.version,
 		cores: quota > 0 ? Math.min(quota, cores) : cores, poolSize: Number(p.env.UV_THREADPOOL_SIZE) || 4, resources, sched,
 		memory: { at: t[0] * 1e6 + Math.round(t[1] / 1e3), rss: u.rss, heapUsed: u.heapUsed, external: u.external, heapLimit: v8.getHeapStatistics().heap_size_limit },
@@ -268,7 +276,7 @@ var factsExpression = inTurn(`
 // bareFacts is what can be asked of a loop that does not turn.
 const bareFacts = `(() => {
 	const t = process.hrtime(), us = t[0] * 1e6 + Math.round(t[1] / 1e3);
-	return { now: us, done: us, pid: process.pid, tid: 0, script: process.argv[1] || '', nodeVersion: process.version, memory: { at: us } };
+	return { now: us, pid: process.pid, tid: 0, script: process.argv[1] || '', nodeVersion: process.version, memory: { at: us } };
 })()`
 
 // askPatience is how long the loop may take for a turn before it is asked only

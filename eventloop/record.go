@@ -53,15 +53,17 @@ const (
 	maxWorkers = 16
 )
 
-// What Node 18 to 26 trace. Collections cost nothing that could be measured and
-// are traced all the time. Synchronous file operations cost 10 to 20 us each, and
-// so do the thread pool's jobs: they are traced in the first phase only.
-// Iterations of the loop and requests are traced where there is no probe: they
-// cost a busy service more than all the rest together.
+// What Node 18 to 26 trace. With a probe that is only the thread pool's jobs, once
+// they are known to be late and so to be few. Where there is none, the iterations
+// of the loop, requests and collections are traced, too, which costs a busy
+// service more than all the rest together.
+//
+// Synchronous file operations are never traced: a program that makes 100,000 of
+// them a second may end with a segmentation fault when tracing stops, or sends
+// events that are no JSON (seen with 20 and 24).
 var (
-	collections = []string{"v8"}
-	detailed    = append([]string{"node.fs.sync", "node.threadpoolwork"}, collections...)
-	unprobed    = append([]string{"node.environment", "node.http"}, detailed...)
+	poolJobs = []string{"node.threadpoolwork"}
+	unprobed = append([]string{"node.environment", "node.http", "v8"}, poolJobs...)
 )
 
 func (o *RecordOptions) complete() {
@@ -107,7 +109,7 @@ func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recor
 		if err := r.submitters(ctx); err != nil {
 			return nil, err
 		}
-		if err := r.traceLess(ctx); err != nil {
+		if err := r.calmDown(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +144,6 @@ type recorder struct {
 	clear    bool  // see unclear
 	calm     bool  // the probe measures no more, it only keeps the ledger
 	measured bool  // the first phase is over
-	served   int   // requests of the first phase
 	pending  int64 // how long the pool's probe has been out, at the end of the first phase
 	sift     *sieve
 	rec      *Recording
@@ -220,7 +221,7 @@ func (r *recorder) begin(ctx context.Context) error {
 	if r.NoVitals {
 		return r.startTrace(ctx, unprobed)
 	}
-	return r.startTrace(ctx, detailed)
+	return nil
 }
 
 func (r *recorder) startTrace(ctx context.Context, categories []string) (err error) {
@@ -233,7 +234,7 @@ func (r *recorder) startTrace(ctx context.Context, categories []string) (err err
 	case err != nil && r.NoVitals:
 		r.warn("Node's tracing cannot be used, so iterations of the loop are guessed from the profile: %v", err)
 	case err != nil:
-		r.warn("Node's tracing cannot be used, so collections, synchronous file operations and the thread pool's jobs are not counted: %v", err)
+		r.warn("Node's tracing cannot be used, so the thread pool's jobs are not known: %v", err)
 	}
 	return nil
 }
@@ -268,8 +269,8 @@ func (r *recorder) gone() bool {
 	return true
 }
 
-// traceLess ends what costs the program too much to go on with.
-func (r *recorder) traceLess(ctx context.Context) error {
+// calmDown leaves only the ledger to the probes.
+func (r *recorder) calmDown(ctx context.Context) error {
 	if r.gone() {
 		return nil
 	}
@@ -282,13 +283,7 @@ func (r *recorder) traceLess(ctx context.Context) error {
 		}
 	}
 	r.calm = true
-	if r.trace == nil || r.over() {
-		return nil
-	}
-	if err := r.stopTrace(ctx); err != nil {
-		return err
-	}
-	return r.startTrace(ctx, collections)
+	return nil
 }
 
 // vitals is the first phase.
@@ -326,14 +321,12 @@ func (r *recorder) vitals(ctx context.Context) error {
 		r.rec.Probes = append(r.rec.Probes, Probe{At: r.rec.Start, Pool: r.pending, Pending: true})
 	}
 	r.measured = true
-	r.rec.Detail = &Detail{Duration: r.threads[0].rec.Vitals.Duration, Requests: r.served}
 	after, err := ask(ctx, r.main)
 	if err != nil && !errors.Is(err, errNoTurn) {
 		return err
 	}
 	r.rec.Active = after.Resources
 	main := &r.threads[0].rec
-	r.sift.own[main.TID] = append(r.sift.own[main.TID], [2]int64{before.Now, before.Done}, [2]int64{after.Now, after.Done})
 	for _, a := range after.Sched {
 		for _, b := range before.Sched {
 			if a.TID == b.TID {
@@ -419,7 +412,7 @@ func (r *recorder) take(ctx context.Context, t *thread, a answer) error {
 	t.rec.Turns = max(1, a.got.Count)
 	t.rec.Iterations = append(t.rec.Iterations, a.got.Turns...)
 	t.turned = a.got.At
-	r.sift.own[t.rec.TID] = append(r.sift.own[t.rec.TID], a.got.Own...)
+	t.rec.GCs = append(t.rec.GCs, a.got.GCs...)
 	room := func(list []Request, more []Request) []Request {
 		return append(list, more[:min(len(more), maxSpans-len(list))]...)
 	}
@@ -438,7 +431,6 @@ func (r *recorder) take(ctx context.Context, t *thread, a answer) error {
 	v.Samples, v.Quantiles = got.Samples, got.Quantiles
 	v.Delays = append(v.Delays, got.Delays...)
 	if t.s == r.main {
-		r.served = a.got.Served
 		r.rec.Probes = append(r.rec.Probes, got.Probes...)
 		r.pending = got.Pending
 	}
@@ -502,6 +494,9 @@ func (r *recorder) submitters(ctx context.Context) error {
 	if late == 0 || 2*late < len(r.rec.Probes) || r.threads[0].rec.Vitals.Utilization > idleLoop || r.over() {
 		return nil
 	}
+	if err := r.startTrace(ctx, poolJobs); err != nil {
+		return err
+	}
 	r.hooked = true // if it fails it may be there all the same
 	if err := turn(ctx, r.main, startHook, nil); err != nil && !errors.Is(err, errNoTurn) {
 		return fmt.Errorf("thread pool: %w", err)
@@ -514,7 +509,7 @@ func (r *recorder) submitters(ctx context.Context) error {
 		return fmt.Errorf("thread pool: %w", err)
 	}
 	r.hooked = false
-	return nil
+	return r.stopTrace(ctx)
 }
 
 // profile is the second phase.
@@ -750,6 +745,7 @@ func (r *recorder) finish(ctx context.Context) error {
 	if err := r.stopTrace(ctx); err != nil {
 		return err
 	}
+	r.rec.Traced = r.rec.Traced || r.threads[0].rec.Turns > 0
 	for _, t := range r.threads {
 		r.rec.Threads = append(r.rec.Threads, t.rec)
 	}

@@ -31,19 +31,18 @@ type Recording struct {
 	// Interval is the profiler's, in microseconds.
 	Interval int64    `json:"intervalUs"`
 	Threads  []Thread `json:"threads"` // the main thread first
-	// Traced says that Node's tracing ran: without it there is no ledger.
+	// Traced says that a probe or Node's tracing told of the loop's iterations:
+	// without them there is no ledger.
 	Traced bool `json:"traced"`
 	// Requests are those that took keptRequest or longer, or began or ended in an
 	// iteration that is in the recording. Older recordings, and those without a
 	// probe, have all.
 	Requests []Request `json:"requests,omitempty"` // served, by node:http
 	Outgoing []Request `json:"outgoing,omitempty"` // sent, by node:http or fetch
-	// Detail is the time in which SyncFS and Pool were traced; nil: all the time.
-	Detail *Detail   `json:"detail,omitempty"`
-	Pool   []PoolJob `json:"pool,omitempty"`
-	Memory []Memory  `json:"memory,omitempty"`    // first and last reading
-	Probes []Probe   `json:"probes,omitempty"`    // of the first phase
-	Active Resources `json:"resources,omitempty"` // at the end of the first phase
+	Pool     []PoolJob `json:"pool,omitempty"`
+	Memory   []Memory  `json:"memory,omitempty"`    // first and last reading
+	Probes   []Probe   `json:"probes,omitempty"`    // of the first phase
+	Active   Resources `json:"resources,omitempty"` // at the end of the first phase
 	// Submitters gave jobs to a pool whose jobs came back late.
 	Submitters []Submitter `json:"submitters,omitempty"`
 	// Sources has the text of the scripts in which time was spent.
@@ -54,13 +53,6 @@ type Recording struct {
 	Warnings []string          `json:"warnings,omitempty"`
 	// Ended says that the program came to its end before the recording did.
 	Ended bool `json:"ended,omitempty"`
-}
-
-// Detail is the part of a recording in which more was traced, as that costs the
-// program too much to go on with.
-type Detail struct {
-	Duration int64 `json:"us"`
-	Requests int   `json:"requests"` // that were served meanwhile
 }
 
 // Process is the target.
@@ -84,8 +76,8 @@ type Thread struct {
 	Turns      int         `json:"turns"`
 	Iterations []Iteration `json:"iterations,omitempty"`
 	GCs        []GC        `json:"gcs,omitempty"`
-	SyncFS     []SyncCall  `json:"syncFs,omitempty"`
-	Profiles   []*Profile  `json:"profiles"` // one after the other
+	SyncFS     []SyncCall  `json:"syncFs,omitempty"` // older recordings have it
+	Profiles   []*Profile  `json:"profiles"`         // one after the other
 	Sched      []Sched     `json:"sched,omitempty"`
 }
 

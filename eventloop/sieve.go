@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"sort"
 
 	"heapsnap/cdp"
 )
@@ -26,7 +25,6 @@ type sieve struct {
 	outgoing []Request
 	queued   []cdp.TraceEvent // pool jobs as the main thread queued them
 	jobs     []poolRun
-	own      map[int][][2]int64 // by thread: times in which heapsnap itself read files in the target
 }
 
 type poolRun struct{ start, end int64 }
@@ -48,7 +46,7 @@ type fsCall struct {
 }
 
 func newSieve() *sieve {
-	return &sieve{threads: map[int]*sieveThread{}, serving: map[string]cdp.TraceEvent{}, sending: map[string]cdp.TraceEvent{}, own: map[int][][2]int64{}}
+	return &sieve{threads: map[int]*sieveThread{}, serving: map[string]cdp.TraceEvent{}, sending: map[string]cdp.TraceEvent{}}
 }
 
 func (v *sieve) thread(id int) *sieveThread {
@@ -147,16 +145,11 @@ func (t *sieveThread) sync(e cdp.TraceEvent) {
 	t.fs = append(t.fs, fsCall{begin.At, e.At - begin.At, begin.Name})
 }
 
-// calls sums up the synchronous file operations, without our own.
-func (v *sieve) calls(t *sieveThread, own [][2]int64) []SyncCall {
+// calls sums up the synchronous file operations.
+func (t *sieveThread) calls() []SyncCall {
 	byName := map[string]int{}
 	var sums []SyncCall
-	slices.SortFunc(own, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	for _, c := range t.fs {
-		next := sort.Search(len(own), func(i int) bool { return own[i][0] > c.at })
-		if next > 0 && c.at <= own[next-1][1] {
-			continue
-		}
 		i, known := byName[c.name]
 		if !known {
 			i = len(sums)
@@ -213,8 +206,8 @@ func (v *sieve) into(r *Recording) {
 			r.Threads[i].Turns, r.Threads[i].Iterations = t.turns, t.iterations
 			r.Threads[i].lastTurn(t)
 		}
-		r.Threads[i].GCs = t.gcs
-		r.Threads[i].SyncFS = v.calls(t, v.own[r.Threads[i].TID])
+		r.Threads[i].GCs = append(r.Threads[i].GCs, t.gcs...)
+		r.Threads[i].SyncFS = t.calls()
 	}
 	byStart := func(a, b Request) int { return int(a.Start - b.Start) }
 	r.Requests, r.Outgoing = append(r.Requests, v.requests...), append(r.Outgoing, v.outgoing...)
