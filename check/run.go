@@ -64,6 +64,13 @@ func Run(ctx context.Context, o Options) (*Series, error) {
 	if err := o.complete(); err != nil {
 		return series, err
 	}
+	if len(o.Tests) > 0 {
+		folder, err := o.launchTests()
+		if err != nil {
+			return series, fmt.Errorf("check: tests: %w", err)
+		}
+		defer os.RemoveAll(folder)
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return series, errors.Join(fmt.Errorf("check: directory for the captures: %w", err), o.letGo(ctx))
 	}
@@ -399,6 +406,9 @@ func (r *run) ready(ctx context.Context) error {
 	}
 	if r.LoadFunction != "" {
 		what := fmt.Sprintf("globalThis[%q] is not a function: the program must define it", r.LoadFunction)
+		if len(r.Tests) > 0 {
+			what = "the test files were not loaded"
+		}
 		defined := func(ctx context.Context) (bool, error) {
 			return r.ask(ctx, fmt.Sprintf("typeof globalThis[%s] === 'function'", jsString(r.LoadFunction)))
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type loadFlags struct {
 	headers  []string
 	body     string
 	repeat   int
+	runner   string // of test files
 }
 
 // programFlags say how the program is started.
@@ -61,7 +63,10 @@ Load is one of: HTTP requests, with {{round}} and {{request}} as numbers in them
 a shell command, which finds the round's number in HEAPSNAP_ROUND, and in
 HEAPSNAP_RUN a number of its own; a function of the program, on globalThis, that
 is called with a number of its own and awaited; or just time, for a program that
-is busy anyway. A round is several runs of the load where they are short.
+is busy anyway. A round is several runs of the load where they are short. Or it
+is the tests of --test: the files are loaded once into one process, and a run of
+the load is a run of all their tests (node:test, Jest 29 and 30, Vitest 1 to 4).
+A command behind -- is then the node to use, with its flags.
 
 What grows in every round gets as much load again and more in one go, and a
 rest, before it is called a leak: a cache that fills stops growing then, and
@@ -73,6 +78,7 @@ port of the requests, or that --process names.`,
 		Example: `  heapsnap check --http 'GET http://127.0.0.1:3000/search?q={{request}}' -- node app.js
   heapsnap check --load 'npx autocannon -a 200 http://127.0.0.1:3000' -- npm run start
   heapsnap check --load-fn load --rounds 7 -o json=report.json -- node app.js
+  heapsnap check --test test/cart.test.js --test test/stock.test.js
   heapsnap check --every 60s --port 9229`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
@@ -84,6 +90,8 @@ port of the requests, or that --process names.`,
 	f.IntVar(&o.Concurrency, "concurrency", 8, "how many are under way at a time")
 	f.StringArrayVar(&c.load.headers, "header", nil, "header of the requests, as `'NAME: VALUE'`; may be repeated")
 	f.StringVar(&c.load.body, "body", "", "body of the requests other than GET and HEAD, or `@FILE` with it")
+	f.StringArrayVar(&o.Tests, "test", nil, "run the tests of this `FILE` as the load; may be repeated")
+	f.StringVar(&c.load.runner, "test-runner", "", "what the test files are for: node, jest or vitest (default: what they import)")
 	f.StringVar(&o.LoadCommand, "load", "", "shell `COMMAND` that loads the program")
 	f.StringVar(&o.LoadFunction, "load-fn", "", "`NAME` of a function on globalThis that does one round of work")
 	f.DurationVar(&o.Every, "every", 0, "no load, just wait: the length of a round")
@@ -148,7 +156,10 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	if c.zstd {
 		o.Suffix, o.Create = ".zst", createCompressed
 	}
-	if len(command) > 0 {
+	if len(command) > 0 || len(o.Tests) > 0 {
+		if len(script) > 0 {
+			return usagef("check: %q: tests are run in a process of their own", script[0])
+		}
 		if o.Launch, err = c.program.launch(c.app, command); err != nil {
 			return err
 		}
@@ -189,14 +200,18 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 // options sets the load, of which there has to be one.
 func (l *loadFlags) options(o *check.Options) error {
 	loads := 0
-	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every != 0, len(l.http) > 0} {
+	for _, given := range []bool{o.LoadCommand != "", o.LoadFunction != "", o.Every != 0, len(l.http) > 0, len(o.Tests) > 0} {
 		if given {
 			loads++
 		}
 	}
 	switch {
 	case loads != 1:
-		return usagef("check: name the load: one of --http REQUEST, --load COMMAND, --load-fn NAME and --every DURATION")
+		return usagef("check: name the load: one of --http REQUEST, --test FILE, --load COMMAND, --load-fn NAME and --every DURATION")
+	case l.runner != "" && len(o.Tests) == 0:
+		return usagef("--test-runner %s: it goes with --test", l.runner)
+	case l.runner != "" && !slices.Contains(check.TestRunners(), check.TestRunner(l.runner)):
+		return usagef("--test-runner %s: it is one of node, jest and vitest", l.runner)
 	case len(l.http) == 0 && (l.requests != 0 || l.headers != nil || l.body != ""):
 		return usagef("check: --requests, --header and --body go with --http")
 	case len(l.http) > 0 && l.repeat != 0:
@@ -209,6 +224,7 @@ func (l *loadFlags) options(o *check.Options) error {
 	if o.Units = max(l.repeat, l.requests); o.Units == 0 {
 		o.Units = -1
 	}
+	o.TestRunner = check.TestRunner(l.runner)
 	header := http.Header{}
 	for _, h := range l.headers {
 		name, value, ok := strings.Cut(h, ":")
