@@ -488,3 +488,28 @@ func TestSmallerCausesOfTheSameFunctionAreMentioned(t *testing.T) {
 		t.Errorf("findings = %+v, want json that mentions cpu", a.Findings)
 	}
 }
+
+// The main thread sleeps while V8's other threads collect garbage with it: where
+// those have no core, that is the machine's doing.
+func TestACollectionThatWaitsForItsThreadsIsNoBlock(t *testing.T) {
+	for _, tt := range []struct {
+		cpu  int64
+		want Verdict
+	}{{6_000, Healthy}, {900_000, Blocked}} {
+		rec := busyIn(map[string]string{"/app/a.js": "function page() {\n  return all.map(copy);\n}\n"}, nil, 2,
+			CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 0, ColumnNumber: 13})
+		p := rec.Threads[0].Profiles[0]
+		p.Nodes[0].Children = append(p.Nodes[0].Children, 3)
+		p.Nodes = append(p.Nodes, ProfileNode{ID: 3, CallFrame: CallFrame{FunctionName: gcName}})
+		for i := 10; i < len(p.Samples); i++ {
+			p.Samples[i] = 3
+		}
+		wait := int64(400)
+		rec.Traced = true
+		rec.Threads[0].Turns = 1
+		rec.Threads[0].Iterations = []Iteration{{Start: 0, Duration: 1_000_000, CPU: tt.cpu, Wait: &wait}}
+		if a := Analyze(rec, Options{Source: noSource}); a.Verdict != tt.want {
+			t.Errorf("%d us of CPU: %s, want %s", tt.cpu, a.Verdict, tt.want)
+		}
+	}
+}

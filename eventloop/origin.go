@@ -66,7 +66,8 @@ func (s *sources) originalText(script, file string) *jssource.Source {
 	return src
 }
 
-// origin is the file that the function of a frame was written in.
+// origin is the file that the function of a frame was written in, or was
+// installed in.
 func (s *sources) origin(f *CallFrame) string {
 	if f.URL == "" || internal(f.URL) {
 		return f.URL
@@ -75,6 +76,12 @@ func (s *sources) origin(f *CallFrame) string {
 		return at
 	}
 	file := jssource.Path(f.URL)
+	// The map of a file that was installed may lead anywhere, to a web address or
+	// to sources that are not there: it belongs to its package all the same.
+	if isPackage(f.URL) {
+		s.origins[*f] = file
+		return file
+	}
 	if at, ok := s.original(f.URL, f.LineNumber+1, f.ColumnNumber+1); ok {
 		file = at.Source
 	}
@@ -150,6 +157,9 @@ func (p *places) placed(s Site) Site {
 		}
 	}
 	s.Package = p.packageLabel(s.script, s.File)
+	if isPackage(s.script) {
+		s.Package = p.packageLabel(s.script, jssource.Path(s.script))
+	}
 	return s
 }
 

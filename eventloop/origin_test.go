@@ -140,6 +140,22 @@ func TestFindingsAreWhereAPersonWroteThem(t *testing.T) {
 	}
 }
 
+// The map of an installed file leads to where its author had the source.
+func TestAnInstalledFileBelongsToItsPackage(t *testing.T) {
+	compiled := "exports.parse = function (x) {\n  walk(x);\n};\n"
+	sources := map[string]string{
+		"/app/a.js": "const { parse } = require('markup');\nfunction page(req) {\n  return parse(req);\n}\n",
+		"/app/node_modules/markup/lib/index.js": compiled + inlineMap(t, []string{"https://example.org/markup/c0ffee/src/index.ts"}, []string{"export const parse = (x) => {\n\n  walk(x);\n};\n"},
+			stretch{0, 24, 0, 0, 21}, stretch{1, 2, 0, 2, 2}),
+	}
+	app := CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 1, ColumnNumber: 13}
+	inner := CallFrame{FunctionName: "exports.parse", ScriptID: "2", URL: "/app/node_modules/markup/lib/index.js", LineNumber: 0, ColumnNumber: 25}
+	f := Analyze(busyIn(sources, map[string]string{"/app/node_modules/markup": "5.0.0"}, 2, app, inner), Options{Source: noSource}).Findings[0]
+	if f.Site.Function != "page" || f.Site.Line != 3 || f.Package != "markup@5.0.0" || f.Stack[0].Package != "markup@5.0.0" || f.Stack[0].Line != 3 {
+		t.Errorf("finding in %+v of package %q, stack %+v, want page on line 3 and markup@5.0.0", f.Site, f.Package, f.Stack)
+	}
+}
+
 func TestTheVersionOfAPackageIsTold(t *testing.T) {
 	app := CallFrame{FunctionName: "page", ScriptID: "1", URL: "/app/a.js", LineNumber: 1, ColumnNumber: 13}
 	outer := CallFrame{FunctionName: "render", ScriptID: "2", URL: "file:///app/node_modules/@views/site/index.mjs", LineNumber: 3, ColumnNumber: 9}
