@@ -319,7 +319,7 @@ func (d *Death) advise(e *Evidence) {
 			change("Find what the heap keeps: the suspects of a snapshot, or heapsnap check while it runs. A larger --max-old-space-size only delays the death of a leak.")
 		}
 		if len(e.Snapshots) == 0 {
-			collect("Start it with --heapsnapshot-near-heap-limit=1 --diagnostic-dir=DIR, DIR on a volume that outlives the container.")
+			collect("Start it with --heapsnapshot-near-heap-limit=1 --diagnostic-dir=DIR, DIR on a volume that outlives the container; or arm a running one: heapsnap watch --near-heap-limit 1.")
 		}
 		if len(e.Reports) == 0 {
 			collect("Add --report-on-fatalerror --report-directory=DIR: the report has the heap's figures.")
@@ -345,7 +345,7 @@ func (d *Death) advise(e *Evidence) {
 			collect("Keep memory.events, memory.peak and memory.stat of the container's cgroup (in a sidecar, or by the node's monitoring).")
 		}
 		if len(e.Snapshots) == 0 {
-			collect("Capture before, while it still fits: heapsnap capture, when heapsnap watch says that a limit comes near.")
+			collect("Capture before, while it still fits: heapsnap watch --when 'container>70%' takes one snapshot.")
 		}
 	case HostKill:
 		change("The machine ran out: give the process a container limit, so that it is the one to be limited, and see what else ran there.")

@@ -33,7 +33,7 @@ const (
 
 // gcBuckets are the bounds of the histogram of collections in seconds, as
 // OpenTelemetry's conventions for v8js.gc.duration advise; JavaScript.
-const gcBuckets = "[0.01, 0.1, 1, 10]"
+var gcBuckets = []float64{0.01, 0.1, 1, 10}
 
 // probe is the probe of one thread.
 type probe struct {
@@ -116,7 +116,7 @@ const startProbe = `
 func (p *probe) start(ctx context.Context, interval time.Duration) (hello, error) {
 	lease := max(minLease, 5*interval)
 	body := strings.NewReplacer(
-		"%KEY%", p.key, "%BOUNDS%", gcBuckets, "%RESOLUTION%", fmt.Sprint(delayResolution.Milliseconds()),
+		"%KEY%", p.key, "%BOUNDS%", strings.Join(strings.Fields(fmt.Sprint(gcBuckets)), ","), "%RESOLUTION%", fmt.Sprint(delayResolution.Milliseconds()),
 		"%TICKS%", fmt.Sprint(leaseTicks), "%TICK%", fmt.Sprint((lease / leaseTicks).Milliseconds())).Replace(startProbe)
 	expr := cdp.Builtins(`const turns = m('timers');
 	return new Promise((done, fail) => turns.setImmediate(() => { try { done((() => {` + body + `

@@ -29,11 +29,13 @@ type watchCommand struct {
 	horizon  time.Duration
 	once     bool
 	lines    bool // NDJSON on stdout
+	actions  watchActions
 
 	mu      sync.Mutex // of what is written while it runs, and of the targets
 	targets []*watched
 	begun   time.Time
 	screen  *screen
+	pending sync.WaitGroup // profiles that are being taken
 }
 
 // watched is one target of the command.
@@ -47,6 +49,13 @@ type watched struct {
 	peaks    report.WatchPeaks
 	last     watch.Outlook
 	told     watch.Verdict // the verdict that was last told as an event
+
+	triggers []watch.Trigger
+	acted    time.Time // when something was taken last
+	taken    []string  // files
+	arm      bool      // at the next look
+	exposed  watch.Exposed
+	view     report.WatchTarget // for the screen
 }
 
 const (
@@ -79,6 +88,7 @@ Nothing of it stays in the process, however the watching ends. The exit code is 
 if a limit will be reached within --horizon, 4 if too little was seen to tell.`,
 		Example: `  heapsnap watch --pid 4242
   heapsnap watch --duration 10m -o svg=growth.svg server.js worker.js
+  heapsnap watch --when 'heap>80%limit' --when 'container>80%' --dir /dumps --metrics :9464 server.js
   heapsnap watch --format ndjson --interval 10s :9229 >> watch.ndjson`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
@@ -87,6 +97,14 @@ if a limit will be reached within --horizon, 4 if too little was seen to tell.`,
 	f.DurationVar(&c.duration, "duration", 0, "how long to watch (0: until Ctrl-C)")
 	f.DurationVar(&c.horizon, "horizon", watchHorizon, "how far ahead reaching a limit is an alarm")
 	f.BoolVar(&c.once, "once", false, "end when the processes do, instead of waiting for them to come back")
+	f.StringArrayVar(&c.actions.when, "when", nil, conditionHelp())
+	f.StringVar(&c.actions.do, "do", doCapture, "what --when takes: capture, a snapshot if it fits (else a sample), or sample, a sampling heap profile")
+	f.DurationVar(&c.actions.pace, "every", actionPace, "take something this often at most")
+	f.IntVar(&c.actions.keep, "keep", 3, "keep the last `N` files that were taken")
+	f.StringVar(&c.actions.dir, "dir", ".", "`FOLDER` for what is taken")
+	f.DurationVar(&c.actions.sampleFor, "sample-for", 20*time.Second, "how long a sampling heap profile takes")
+	f.IntVar(&c.actions.nearLimit, "near-heap-limit", 0, "have Node.js write `N` snapshots by itself before V8 gives up, in its --diagnostic-dir or current folder; it cannot be taken back")
+	f.StringVar(&c.actions.metrics, "metrics", "", "serve OpenMetrics at `[HOST]:PORT`/metrics, on loopback unless a host is named (such as :9464)")
 	c.target.flags(cmd)
 	f.Lookup("worker").Hidden = true // all workers are watched
 	c.out.flags(cmd)
@@ -107,12 +125,22 @@ func (c *watchCommand) run(ctx context.Context, args []string) error {
 	if c.lines = c.out.format == "ndjson"; c.lines {
 		c.out.format = string(report.JSON)
 	}
+	if err := c.actions.check(); err != nil {
+		return err
+	}
 	defer c.out.close()
 	if err := c.out.open(report.Text, report.JSON, report.SVG, report.PNG); err != nil {
 		return err
 	}
 	if err := c.name(args); err != nil {
 		return err
+	}
+	if c.actions.metrics != "" {
+		stop, err := c.serve(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	c.begun = time.Now()
 	live := c.app.width > 0 && c.out.stdout == report.Text
@@ -138,6 +166,7 @@ func (c *watchCommand) run(ctx context.Context, args []string) error {
 			}
 		}
 	}
+	c.pending.Wait()
 	c.screen.over()
 	if failed != nil && !c.seen() {
 		var usage usageError
@@ -186,6 +215,7 @@ func (c *watchCommand) name(args []string) error {
 
 func (c *watchCommand) add(name string, flags targetFlags, args []string) {
 	t := &watched{name: name, flags: flags, args: args}
+	t.view.Name = name
 	if name == "" {
 		switch {
 		case flags.pid != 0:
@@ -198,6 +228,10 @@ func (c *watchCommand) add(name string, flags targetFlags, args []string) {
 			t.name = "the open inspector"
 		}
 	}
+	for _, condition := range c.actions.conditions {
+		t.triggers = append(t.triggers, watch.Trigger{Condition: condition, Pace: c.actions.pace})
+	}
+	t.exposed.Target = t.name
 	t.watcher = &watch.Watcher{Options: watch.Options{Interval: c.interval, Once: c.once}, Connect: t.connect}
 	c.targets = append(c.targets, t)
 }
@@ -250,24 +284,35 @@ func (t *watched) successor(ctx context.Context) error {
 
 // see takes an event of a target. It runs in the goroutine of its watcher.
 func (c *watchCommand) see(ctx context.Context, t *watched, e watch.Event) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if e.Kind != watch.Seen {
-		if e.Kind == watch.Attached {
-			t.peaks = report.WatchPeaks{}
+		c.mu.Lock()
+		switch e.Kind {
+		case watch.Attached:
+			t.peaks, t.last, t.arm = report.WatchPeaks{}, watch.Outlook{}, c.actions.nearLimit > 0
+		case watch.Lost:
+			t.exposed.Up = false
 		}
+		c.mu.Unlock()
 		c.happened(t, report.WatchEvent{Time: e.Time, Kind: string(e.Kind), Text: e.Text})
 		return
 	}
-	t.last = t.watcher.Series.Outlook()
+	outlook := t.watcher.Series.Outlook()
+	point := watchPoint(e.Point)
+	c.mu.Lock()
+	t.last = outlook
 	t.takePeaks(e.Point)
+	t.exposed = watch.Exposed{Target: t.name, Script: t.watcher.Script(), Up: true, Point: new(watch.Point), Next: outlook.Next, Restarts: t.watcher.Restarts}
+	*t.exposed.Point = *e.Point
+	turned := ""
 	if v := t.verdict(c.horizon); v != t.told {
 		if v == watch.Growing || t.told == watch.Growing {
-			c.happened(t, report.WatchEvent{Time: e.Time, Kind: "note", Text: t.sentence(c.horizon)})
+			turned = t.sentence(c.horizon)
 		}
 		t.told = v
 	}
-	point := watchPoint(e.Point)
+	if c.screen != nil {
+		t.view = c.reportOf(t, 60)
+	}
 	switch {
 	case c.lines:
 		_ = report.WriteWatchLine(c.app.out, report.WatchLine{Type: "point", Target: t.name, Point: &point, Forecasts: watchForecasts(t.last)})
@@ -276,10 +321,22 @@ func (c *watchCommand) see(ctx context.Context, t *watched, e watch.Event) {
 	case c.out.stdout == report.Text:
 		fmt.Fprintln(c.app.out, c.line(t, &point))
 	}
+	arm := t.arm
+	t.arm = false
+	c.mu.Unlock()
+	if turned != "" {
+		c.happened(t, report.WatchEvent{Time: e.Time, Kind: "note", Text: turned})
+	}
+	if arm {
+		c.arm(ctx, t, e.Session)
+	}
+	c.act(ctx, t, e)
 }
 
 // happened keeps and tells an event.
 func (c *watchCommand) happened(t *watched, e report.WatchEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if t.events = append(t.events, e); len(t.events) > mostEvents {
 		t.events = t.events[len(t.events)-mostEvents:]
 	}
@@ -287,6 +344,7 @@ func (c *watchCommand) happened(t *watched, e report.WatchEvent) {
 	case c.lines:
 		_ = report.WriteWatchLine(c.app.out, report.WatchLine{Type: "event", Target: t.name, Event: &e})
 	case c.screen != nil:
+		t.view.Events = t.events
 		c.draw()
 	default:
 		text := e.Text
@@ -310,6 +368,9 @@ func (t *watched) takePeaks(p *watch.Point) {
 func (t *watched) verdict(horizon time.Duration) watch.Verdict {
 	v := t.last.Verdict
 	if v == watch.Growing && (t.last.Next == nil || t.last.Next.Left > horizon) {
+		if t.last.Forecasts[0].Verdict == watch.Undecided { // the heap may still reach one
+			return watch.Undecided
+		}
 		return watch.Steady
 	}
 	return v
@@ -360,8 +421,7 @@ func (c *watchCommand) draw() {
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		rt := c.reportOf(t, 60)
-		lines = append(lines, report.WatchScreen(&rt, report.Options{Width: c.app.width, Color: c.app.color})...)
+		lines = append(lines, report.WatchScreen(&t.view, report.Options{Width: c.app.width, Color: c.app.color})...)
 	}
 	c.screen.show(lines)
 }
@@ -409,7 +469,7 @@ func (c *watchCommand) report(failed error) *report.Watch {
 		}
 	}
 	if r.Sentence == "" {
-		r.Sentence = "no limit is reached within " + c.horizon.String()
+		r.Sentence = fmt.Sprintf("no limit is reached within %g hours", c.horizon.Hours())
 		if r.Verdict == report.Inconclusive {
 			r.Sentence = "too little was seen to tell: a trend takes some full collections; watch longer, or under load"
 		}

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +32,12 @@ func (w *watching) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.stdout.Write(p)
+}
+
+func (w *watching) messages() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // lines are those of a type so far.
@@ -55,7 +64,11 @@ func startWatch(t *testing.T, args ...string) *watching {
 	w := &watching{}
 	w.cmd = exec.Command(binary, append([]string{"watch", "--format", "ndjson", "--interval", "200ms"}, args...)...)
 	w.cmd.Dir = t.TempDir()
-	w.cmd.Stdout, w.cmd.Stderr = w, &w.text
+	w.cmd.Stdout, w.cmd.Stderr = w, writerFunc(func(p []byte) (int, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.text.Write(p)
+	})
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +143,7 @@ func TestWatchSeesEveryThread(t *testing.T) {
 			_ = w.cmd.Process.Signal(os.Interrupt)
 			_ = w.cmd.Wait()
 			if code := w.cmd.ProcessState.ExitCode(); code != exitInterrupted {
-				t.Errorf("exit %d after an interrupt: %s", code, w.text.String())
+				t.Errorf("exit %d after an interrupt: %s", code, w.messages())
 			}
 			if r := w.lines(t, "report"); len(r) != 1 || len(r[0].Report.Targets) != 1 || len(r[0].Report.Targets[0].Curve) < 5 {
 				t.Errorf("%d reports: %+v", len(r), r)
@@ -246,6 +259,83 @@ func TestWatchRefuses(t *testing.T) {
 		r := heapsnapIn(t, t.TempDir(), nil, append([]string{"watch"}, strings.Fields(c.args)...)...)
 		if r.code != c.code || !strings.Contains(r.errors, c.want) {
 			t.Errorf("watch %s: exit %d, %q, want %d and %q", c.args, r.code, r.errors, c.code, c.want)
+		}
+	}
+}
+
+// leaking is a program that leaks a megabyte or so a second.
+const leaking = `
+globalThis.kept = [];
+setInterval(() => { for (let i = 0; i < 1200; i++) kept.push({ i, list: [i, i], text: 'leak ' + i + Math.random() }); }, 100);
+`
+
+// A condition that comes to hold takes one thing, and no more while it holds; a
+// snapshot near the heap's limit is written by Node.js itself; metrics are served.
+func TestWatchActs(t *testing.T) {
+	all := nodes.All(t)
+	for i, node := range []nodes.Node{all[0], all[len(all)-1]} {
+		do, kind := []string{"capture", "sample"}[i], []string{"capture", "sample"}[i]
+		t.Run(node.String()+"/"+do, func(t *testing.T) {
+			dir, dumps := t.TempDir(), t.TempDir()
+			script := filepath.Join(dir, "leaking.js")
+			if err := os.WriteFile(script, []byte(leaking), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(node.Path, "--inspect-port=0", "--max-old-space-size=60", script)
+			cmd.Dir = dir
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}()
+			waitFor(t, func() bool { return process(t, cmd.Process.Pid).CatchesUSR1 })
+			w := startWatch(t, "--pid", strconv.Itoa(cmd.Process.Pid), "--once", "--when", "heap>20%limit", "--when", "heap>25%limit", "--do", do, "--dir", dumps,
+				"--sample-for", "1s", "--near-heap-limit", "1", "--metrics", "127.0.0.1:0")
+			event := func(kind string) (found []*report.WatchEvent) {
+				for _, l := range w.lines(t, "event") {
+					if l.Event.Kind == kind {
+						found = append(found, l.Event)
+					}
+				}
+				return found
+			}
+			waitFor(t, func() bool { return len(event(kind)) > 0 })
+			begin := len(w.lines(t, "point"))
+			waitFor(t, func() bool { return len(w.lines(t, "point")) > begin+10 })
+			taken := event(kind)
+			if len(taken) != 1 {
+				t.Errorf("%d taken, want 1: %+v", len(taken), taken)
+			}
+			if info, err := os.Stat(taken[0].File); err != nil || info.Size() == 0 || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", taken[0].File, info, err)
+			}
+			if armed := event("armed"); len(armed) != 1 || !strings.Contains(armed[0].Text, " to "+dir+",") {
+				t.Errorf("armed: %+v", armed)
+			}
+			address := regexp.MustCompile(`http://\S+/metrics`).FindString(w.messages())
+			resp, err := http.Get(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			text, _ := io.ReadAll(resp.Body)
+			if !strings.Contains(string(text), "v8js_memory_heap_used_bytes{") || !strings.HasSuffix(string(text), "# EOF\n") {
+				t.Errorf("metrics at %q: %.200s", address, text)
+			}
+		})
+	}
+}
+
+func TestWatchConditionsAreChecked(t *testing.T) {
+	for args, want := range map[string]string{
+		"--when heap=3 x": "want a figure, > or <", "--when heap>80% --dir /no/such x": "--dir", "--do dance --when heap>80% x": "it is capture or sample",
+		"--keep 0 --when heap>80% x": "want 1 or more", "--metrics 9464 x": "want [HOST]:PORT",
+	} {
+		r := heapsnapIn(t, t.TempDir(), nil, append([]string{"watch"}, strings.Fields(args)...)...)
+		if r.code != exitUsage || !strings.Contains(r.errors, want) {
+			t.Errorf("watch %s: exit %d, %q, want %q", args, r.code, r.errors, want)
 		}
 	}
 }
