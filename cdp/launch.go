@@ -422,7 +422,7 @@ type inspectorFilter struct {
 
 const (
 	listening = "Debugger listening on "
-	tailLines = 10
+	tailLines = 20  // a crash of Node's takes 16: line and message come first, then the stack
 	tailWidth = 500 // bytes kept of one line
 )
 

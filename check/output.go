@@ -21,7 +21,7 @@ type output struct {
 
 const (
 	tailBytes = 4 << 10
-	tailLines = 10
+	tailLines = 20 // a crash of Node's takes 16: line and message come first, then the stack
 	// matchedBytes of a line are looked at for its match.
 	matchedBytes = 64 << 10
 )
