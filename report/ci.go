@@ -85,6 +85,11 @@ func reportOutcome(r *Report) outcome {
 		}
 		o.Issues = append(o.Issues, s)
 	}
+	for _, b := range r.Budgets {
+		if b.Exceeded {
+			o.Issues = append(o.Issues, issue{Rule: "budget", Title: b.Sentence, Failing: true, Fingerprint: "budget:" + b.Name})
+		}
+	}
 	return o
 }
 

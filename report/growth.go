@@ -7,8 +7,9 @@ import (
 
 // Run is how check came to its captures.
 type Run struct {
-	Warmup int `json:"warmup"` // rounds before the first capture
-	Rounds int `json:"rounds"` // rounds after it, with a capture after each
+	Scenario string `json:"scenario,omitempty"` // its name in the configuration
+	Warmup   int    `json:"warmup"`             // rounds before the first capture
+	Rounds   int    `json:"rounds"`             // rounds after it, with a capture after each
 	// Units is how many units of work a round was, and Unit what one of them is,
 	// such as "request"; 0 and empty where a round is a time.
 	Units int    `json:"units,omitempty"`
@@ -83,6 +84,9 @@ type Trend struct {
 // words say what a run did: "5 rounds of 200 requests after 3 of warm-up".
 func (r *Run) words() string {
 	s := plural(r.Rounds, "round", "rounds")
+	if r.Scenario != "" {
+		s = "scenario " + clip(r.Scenario, 40) + ": " + s
+	}
 	if r.Units > 0 && r.Unit != "" {
 		unit := clip(r.Unit, 40)
 		s += " of " + plural(r.Units, unit, unit+"s")

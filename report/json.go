@@ -17,6 +17,7 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 	c := *r
 	c.Findings = slices.Clone(r.Findings)
 	c.Quiet = slices.Clone(r.Quiet)
+	c.Ignored = slices.Clone(r.Ignored)
 	c.Normalize()
 	return encode(w, c)
 }

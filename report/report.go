@@ -24,6 +24,7 @@ const (
 	Growth       Verdict = "growth"
 	Suspect      Verdict = "suspect"
 	More         Verdict = "more"
+	OverBudget   Verdict = "over-budget" // of check: no leak, but a limit that was set
 	Clean        Verdict = "clean"
 	Inconclusive Verdict = "inconclusive"
 )
@@ -49,6 +50,10 @@ type Report struct {
 	// Threads are the worker threads that were watched, in the order of their ids.
 	// All else is about the main thread, but for findings that name a thread.
 	Threads []Thread `json:"threads,omitempty"`
+	// Budgets are the limits of check, and Ignored what it found and was told to
+	// accept.
+	Budgets []Budget  `json:"budgets,omitempty"`
+	Ignored []Ignored `json:"ignored,omitempty"`
 }
 
 // Thread is a worker thread of the program that was checked.
@@ -194,18 +199,24 @@ func (r *Report) Normalize() {
 	r.Classes = notNil(r.Classes)
 	r.Warnings = notNil(r.Warnings)
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		f.Holders = notNil(f.Holders)
-		f.Path = notNil(f.Path)
-		f.Locations = notNil(f.Locations)
-		f.Sample = notNil(f.Sample)
-		f.Evidence = notNil(f.Evidence)
-		f.Survivors.PerRound = notNil(f.Survivors.PerRound)
-		f.Survivors.BytesPerRound = notNil(f.Survivors.BytesPerRound)
+		r.Findings[i].normalize()
+	}
+	for i := range r.Ignored {
+		r.Ignored[i].Finding.normalize()
 	}
 	for i := range r.Quiet {
 		r.Quiet[i].PerRound = notNil(r.Quiet[i].PerRound)
 	}
+}
+
+func (f *Finding) normalize() {
+	f.Holders = notNil(f.Holders)
+	f.Path = notNil(f.Path)
+	f.Locations = notNil(f.Locations)
+	f.Sample = notNil(f.Sample)
+	f.Evidence = notNil(f.Evidence)
+	f.Survivors.PerRound = notNil(f.Survivors.PerRound)
+	f.Survivors.BytesPerRound = notNil(f.Survivors.BytesPerRound)
 }
 
 func notNil[T any](s []T) []T {

@@ -157,6 +157,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	if len(r.Findings) > fullFindings && !o.Verbose {
 		p.furtherFindings(r.Findings)
 	}
+	p.policy(r)
 	p.quiet(r.Quiet)
 	p.accounted(r.Accounted)
 	p.growthPerRound(r)
@@ -174,7 +175,7 @@ func (p *page) verdict(r *Report) {
 		if word == "LEAK" {
 			s = red
 		}
-	case More:
+	case More, OverBudget:
 		s = red
 	case Clean:
 		s = green

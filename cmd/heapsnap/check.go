@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"heapsnap/cdp"
 	"heapsnap/check"
@@ -29,6 +31,11 @@ type checkCommand struct {
 	classes bool
 	load    loadFlags
 	program programFlags
+
+	baseline  string
+	scenarios []string
+	scenario  *check.Scenario
+	config    *check.Config
 }
 
 // loadFlags say what a round of load is, where that takes more than a word.
@@ -52,6 +59,10 @@ type programFlags struct {
 
 func newCheck(a *app) *cobra.Command {
 	c := &checkCommand{app: a, out: &output{app: a}, target: targetFlags{app: a}}
+	return c.command()
+}
+
+func (c *checkCommand) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a program through rounds of load, and tell whether it leaks and where",
@@ -81,7 +92,7 @@ port of the requests, or that --process names.`,
   heapsnap check --test test/cart.test.js --test test/stock.test.js
   heapsnap check --every 60s --port 9229`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.start(cmd.Context(), cmd, args) },
 	}
 	o := &c.options
 	f := cmd.Flags()
@@ -113,16 +124,117 @@ port of the requests, or that --process names.`,
 	f.StringVar(&c.dir, "dir", "", "keep the snapshots in this folder, and app.log, the program's output")
 	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
 	f.BoolVar(&c.classes, "classes", true, "also the classes that changed, first against last, as DevTools compares")
+	f.StringVar(&c.baseline, "baseline", "", "accept the findings in this `FILE` (see heapsnap baseline)")
+	f.StringArrayVar(&c.scenarios, "scenario", nil, "run this scenario of the configuration; may be repeated (default: all, if no load is given)")
+	addConfigFlag(cmd)
 	c.target.flags(cmd)
 	c.out.flags(cmd)
 	return cmd
+}
+
+// loads are the flags that say what the load is: with one of them, scenarios are
+// not asked.
+var loads = []string{"http", "test", "load", "load-fn", "every"}
+
+// start runs what the command line says, or the scenarios of the configuration.
+func (c *checkCommand) start(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
+	if c.config, err = readConfig(cmd); err != nil {
+		return err
+	}
+	names := c.scenarios
+	given := len(args) > 0 || slices.ContainsFunc(loads, func(name string) bool {
+		_, set := os.LookupEnv(variable("check", name))
+		return set || cmd.Flags().Changed(name)
+	})
+	if given && len(names) > 0 {
+		return usagef("check: --scenario %s and a load or command of its own: give one of them", names[0])
+	}
+	if len(names) == 0 && !given && c.config != nil {
+		for _, s := range c.config.Scenarios {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		if _, err := configure(cmd, c.config, nil); err != nil {
+			return err
+		}
+		return c.run(ctx, cmd, args)
+	}
+	var chosen []*check.Scenario
+	for _, name := range names {
+		s, err := findScenario(c.config, name)
+		if err != nil {
+			return err
+		}
+		chosen = append(chosen, s)
+	}
+	var worst error
+	for _, s := range chosen {
+		err := c.runScenario(ctx, cmd, s, len(chosen) > 1)
+		var verdict verdictError
+		if err != nil && !errors.As(err, &verdict) {
+			return fmt.Errorf("scenario %s: %w", s.Name, err)
+		}
+		worst = worse(worst, err)
+	}
+	return worst
+}
+
+// worse is the verdict that decides the exit code: what fails goes before what
+// is undecided.
+func worse(a, b error) error {
+	var verdict verdictError
+	if a == nil || errors.As(a, &verdict) && report.Verdict(verdict) == report.Inconclusive && b != nil {
+		return b
+	}
+	return a
+}
+
+// runScenario runs one in a command of its own, with the flags of this one. Of
+// several each has files of its own: out.json is out-NAME.json.
+func (c *checkCommand) runScenario(ctx context.Context, cmd *cobra.Command, s *check.Scenario, several bool) error {
+	one := &checkCommand{app: c.app, config: c.config, scenario: s, out: &output{app: c.app}, target: targetFlags{app: c.app}}
+	own := one.command()
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		into := own.Flags().Lookup(f.Name)
+		if into == nil || slices.Contains(notSettings, f.Name) || err != nil {
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			err = errors.Join(err, own.Flags().Set(f.Name, v))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := configure(own, c.config, s); err != nil {
+		return err
+	}
+	if several {
+		for i, spec := range one.out.files {
+			format, path, _ := strings.Cut(spec, "=")
+			ext := filepath.Ext(path)
+			one.out.files[i] = format + "=" + strings.TrimSuffix(path, ext) + "-" + s.Name + ext
+		}
+		if one.dir != "" {
+			one.dir = filepath.Join(one.dir, s.Name)
+		}
+	}
+	return one.run(ctx, own, s.Command)
 }
 
 func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []string) (err error) {
 	o := &c.options
 	command := args
 	var script []string // what names a running process
-	if at := cmd.ArgsLenAtDash(); at >= 0 {
+	if c.scenario != nil {
+		command = args
+	} else if at := cmd.ArgsLenAtDash(); at >= 0 {
 		script, command = args[:at], args[at:]
 	} else {
 		script, command = args, nil
@@ -148,6 +260,10 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	}
 	if o.Warmup == 0 {
 		o.Warmup = -1 // zero is check's default
+	}
+	accept, err := policy(c.config, c.baseline)
+	if err != nil {
+		return err
 	}
 	defer c.out.close()
 	if err := c.out.open(); err != nil {
@@ -194,6 +310,10 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	}
 	c.target.guard.over() // check.Run has closed the inspector
 	r.Command = "check"
+	if c.scenario != nil && r.Run != nil {
+		r.Run.Scenario = c.scenario.Name
+	}
+	accept.Apply(r)
 	return c.out.report(r)
 }
 

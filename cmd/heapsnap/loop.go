@@ -58,8 +58,18 @@ Blocked is exit code 1, healthy 0; with a budget, 1 only if that is exceeded.`,
 		Example: `  heapsnap loop --pid 4242
   heapsnap loop --duration 60s --save rec.json -o html=loop.html server.js
   heapsnap loop --max-block 100ms --max-p99 50ms -- node app.js`,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := readConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if _, err := configure(cmd, config, nil); err != nil {
+				return err
+			}
+			return c.run(cmd.Context(), cmd, args)
+		},
 	}
+	addConfigFlag(cmd)
 	f := cmd.Flags()
 	f.DurationVar(&c.duration, "duration", loopDuration, "how long to watch, vitals and profile together")
 	f.DurationVar(&c.record.Interval, "interval", 0, "time between two samples (default 1ms, 2ms if it is a long recording)")

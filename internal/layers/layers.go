@@ -64,6 +64,7 @@ var modules = []struct {
 	{"github.com/spf13/pflag", []string{"cmd"}, "a library has no command line"},
 	{"github.com/google/pprof", []string{"eventloop", "heapprofile", "report"}, "the library of pprof's format, where profiles are exported"},
 	{"github.com/tdewolff/parse/v2", []string{"jssource"}, "only jssource takes JavaScript apart"},
+	{"go.yaml.in/yaml/v4", []string{"check"}, "configuration and baseline of the gate"},
 	{"golang.org/x/image", []string{"report"}, "only report draws"},
 	{"golang.org/x/sys", []string{"cdp", "check", "cmd", "heapsnap"}, "processes and terminals; what the processor can"},
 	{"golang.org/x/term", []string{"cmd"}, "only cmd knows a terminal"},
