@@ -33,6 +33,7 @@ type checkCommand struct {
 	program programFlags
 
 	baseline  string
+	history   string
 	scenarios []string
 	scenario  *check.Scenario
 	config    *check.Config
@@ -125,6 +126,7 @@ port of the requests, or that --process names.`,
 	f.BoolVar(&c.zstd, "zstd", false, "compress the snapshots that --dir keeps: they are a tenth of the size then")
 	f.BoolVar(&c.classes, "classes", true, "also the classes that changed, first against last, as DevTools compares")
 	f.StringVar(&c.baseline, "baseline", "", "accept the findings in this `FILE` (see heapsnap baseline)")
+	f.StringVar(&c.history, "history", "", "append what this run found as a line to `FILE`, for heapsnap trend")
 	f.StringArrayVar(&c.scenarios, "scenario", nil, "run this scenario of the configuration; may be repeated (default: all, if no load is given)")
 	addConfigFlag(cmd)
 	c.target.flags(cmd)
@@ -314,6 +316,11 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 		r.Run.Scenario = c.scenario.Name
 	}
 	accept.Apply(r)
+	if c.history != "" {
+		if err := check.AppendHistory(c.history, check.NewHistoryEntry(r, currentCommit(), time.Now())); err != nil {
+			return usagef("--history: %w", err)
+		}
+	}
 	return c.out.report(r)
 }
 
