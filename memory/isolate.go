@@ -19,6 +19,9 @@ type Isolate struct {
 	// MaxYoung is the young spaces' part of Limit where the thread knows it: a
 	// worker does, from its resourceLimits.
 	MaxYoung uint64 `json:"maxYoung,omitempty"`
+	// Wanted is the old spaces' limit that a worker was given as resourceLimits. An
+	// option for the whole process overrides it, in silence (Node 18 to 26).
+	Wanted uint64 `json:"wanted,omitempty"`
 	// Live is what a full collection left, 0 if none was seen.
 	Live uint64 `json:"live,omitempty"`
 	// Given is the old spaces' limit where it is known from elsewhere.
@@ -74,9 +77,7 @@ func (i Isolate) OldLimit(o Options, nodeMajor int) uint64 {
 	}
 	line := youngOf(nodeMajor)
 	switch {
-	case o.HeapSize > 0:
-	case o.OldSpaceShare > 0:
-		return i.Limit - min(i.Limit/2, 3*max(o.SemiSpace, line.semi))
+	case o.HeapSize > 0, o.OldSpaceShare > 0: // a share of a small container has small semi-spaces, too
 	case o.OldSpace > 0 && o.OldSpace < i.Limit:
 		return o.OldSpace
 	case o.SemiSpace > 0:

@@ -266,7 +266,7 @@ func TestOldLimit(t *testing.T) {
 		{20, Options{}, 524, 512}, {24, Options{}, 560, 512}, {26, Options{}, 536, 512},
 		{22, Options{}, 2096, 2048}, {24, Options{}, 2240, 2048}, {26, Options{}, 2144, 2048},
 		{20, Options{OldSpace: 100 * mib}, 148, 100}, {24, Options{OldSpace: 100 * mib}, 292, 100}, {26, Options{OldSpace: 100 * mib, SemiSpace: mib}, 103, 100},
-		{22, Options{OldSpaceShare: 10}, 2458, 2410}, {24, Options{OldSpaceShare: 10, OldSpace: 100 * mib}, 2602, 2410}, {26, Options{OldSpaceShare: 10}, 2506, 2410},
+		{22, Options{OldSpaceShare: 10}, 2458, 2410}, {24, Options{OldSpaceShare: 10, OldSpace: 100 * mib}, 2602, 2410}, {26, Options{OldSpaceShare: 10}, 2506, 2410}, {22, Options{OldSpaceShare: 100}, 203, 198},
 	} {
 		got := Isolate{Limit: c.limit * mib}.OldLimit(c.o, c.major) / mib
 		if got < c.want-1 || got > c.want+1 {
@@ -379,6 +379,10 @@ func TestDiagnose(t *testing.T) {
 		{"options contradict each other", func(f *Facts) {
 			f.Process.Options = ParseOptions("--max-old-space-size=200", []string{"node", "--max-old-space-size=211", "a.js"})
 		}, "options", Note, "overrides"},
+		{"an option overrides a worker's limit", func(f *Facts) {
+			f.Process.Options = ParseOptions("--max-old-space-size=211", nil)
+			f.Isolates = append(f.Isolates, Isolate{ThreadID: 3, Name: "parse", Limit: 259 * mib, MaxYoung: 48 * mib, Wanted: 57 * mib, Used: 40 * mib})
+		}, "options", Note, "overrides the resourceLimits of worker 3 (parse)"},
 		{"most of the heap is garbage", func(f *Facts) {
 			f.Isolates[0].Used, f.Isolates[0].Live, f.Isolates[0].Total = 110*mib, 20*mib, 120*mib
 			f.Process.RSS = 170 * mib

@@ -293,9 +293,12 @@ func (d *diagnosis) fills() {
 		"Look for recursion without end, and for workers that are never terminated.", fmt.Sprintf("%d threads", d.f.Process.Threads))
 	part(shared, PartShared, most, "shared memory takes", "Look for files in /dev/shm and for SharedArrayBuffers.")
 	d.workers()
-	// What is left is the heap, where it fills a container before its own limit.
-	if !d.has(jsHeap) && d.container >= near && d.a.Bytes(PartHeap) >= least && d.a.Share(PartHeap) >= 0.5 && len(d.found) == 0 {
-		main := d.f.Main()
+	// What is left is the heap, where it fills a container before its own limit. If
+	// that is because its limit is beyond the container, garbage may fill it, and
+	// the limits are the trouble, unless what fills it is known to live.
+	main := d.f.Main()
+	mayBeGarbage := d.f.OldLimit()+d.f.Outside() > d.f.Group.Limit && float64(main.Live) < unusedContainer*float64(d.f.Group.Limit)
+	if !mayBeGarbage && !d.has(jsHeap) && d.container >= near && d.a.Bytes(PartHeap) >= least && d.a.Share(PartHeap) >= 0.5 && len(d.found) == 0 {
 		d.add(Finding{
 			Rule: jsHeap, Severity: Trouble,
 			Title: fmt.Sprintf("the JavaScript heap has %s, %.0f %% of the process's own memory, and the container is %s full",
@@ -467,6 +470,12 @@ func (d *diagnosis) limits() {
 
 func (d *diagnosis) conflicts() {
 	all := d.f.Process.Options.Conflicts(d.f.Major())
+	for _, i := range d.f.Isolates {
+		if limit := i.OldLimit(d.f.Process.Options, d.f.Major()); i.Wanted > 0 && limit > i.Wanted+mib && d.f.Process.Options.OldSpace > 0 {
+			all = append(all, fmt.Sprintf("--max-old-space-size=%d overrides the resourceLimits of worker %d%s: its heap may grow to %s, not %s",
+				d.f.Process.Options.OldSpace/mib, i.ThreadID, named(i.Name), Size(limit), Size(i.Wanted)))
+		}
+	}
 	if len(all) == 0 {
 		return
 	}

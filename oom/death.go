@@ -85,6 +85,18 @@ func Explain(e *Evidence) *Death {
 		if e.Group != nil && e.Group.Kills > 0 {
 			say("the control group counts %d killed, %d times at the limit, peak %s", e.Group.Kills, e.Group.AtLimit, memory.Size(e.Group.Peak))
 		}
+	case (f != nil || oomReport) && e.farFromLimit():
+		d.Kind, d.Title = Refused, "the system refused V8 memory, with the heap far from its limit"
+		if f != nil {
+			say("%s: %s", base(f.File), shortened(f.Text))
+		}
+		if e.LastGC != nil {
+			say("the last full collection left %.0f MiB", e.LastGC.After)
+			if strings.Contains(e.LastGC.Text, "external") {
+				d.Cause = "buffers"
+				say("V8 collected because of memory outside the heap")
+			}
+		}
 	case f != nil || oomReport:
 		d.Kind, d.Title = HeapLimit, "V8 gave up at the heap's limit"
 		if f != nil {
@@ -129,6 +141,31 @@ func Explain(e *Evidence) *Death {
 	d.fill(e, groupKill)
 	d.advise(e)
 	return d
+}
+
+// farFromLimit reports whether V8 died with less than half of what it may have:
+// then it is not its limit that it met.
+func (e *Evidence) farFromLimit() bool {
+	limit, _ := e.heapLimit(0)
+	if n := len(e.Reports); n > 0 {
+		i := e.Reports[n-1].Isolate
+		if limit == 0 {
+			limit = i.OldLimit(e.Options, memory.Facts{NodeVersion: e.Node}.Major())
+		}
+		if i.Used > 0 && limit > 0 {
+			return i.Used < limit/2
+		}
+	}
+	if limit == 0 {
+		// No process has a smaller one by default.
+		limit = 256 << 20
+		if e.Seen != nil && len(e.Seen.Isolates) > 0 {
+			limit = e.Seen.Isolates[0].OldLimit(e.Options, memory.Facts{NodeVersion: e.Node}.Major())
+		} else {
+			limit /= 8 // an option that is not known may have lowered it
+		}
+	}
+	return e.LastGC != nil && e.LastGC.After*(1<<20) < float64(limit)/2
 }
 
 func shortened(s string) string {
@@ -191,7 +228,8 @@ func (e *Evidence) facts() (*memory.Facts, string) {
 		f.Process.Options = o
 	}
 	for _, k := range e.Kills {
-		if (k.PID == f.PID || f.PID == 0 || len(e.Kills) == 1) && k.Anon > 0 && f.Process.RSS <= k.Anon+k.File {
+		// What was seen before is of one moment; the kernel's figures are of a later one.
+		if e.Seen == nil && (k.PID == f.PID || f.PID == 0 || len(e.Kills) == 1) && k.Anon > 0 && f.Process.RSS <= k.Anon+k.File {
 			f.Process.RSS, f.Process.Anon, f.Process.File, f.Process.Shared = k.Anon+k.File+k.Shared, k.Anon, k.File, k.Shared
 			from = strings.TrimPrefix(from+" and the kernel's message", " and ")
 		}
@@ -250,9 +288,11 @@ func (d *Death) fill(e *Evidence, kill *Kill) {
 			d.Evidence = append(d.Evidence, "what is unexplained of the resident memory is mostly what the snapshots took")
 		}
 	}
-	if d.Kind == GroupKill && kill != nil && kill.Name != "" && f.PID != 0 && kill.PID != f.PID && !strings.HasPrefix(kill.Name, "node") && kill.Name != "MainThread" {
+	// Ids are numbered anew in a container; sizes are not.
+	if d.Kind == GroupKill && kill != nil && e.Seen != nil && kill.PID != f.PID && kill.Anon > e.Seen.RSS*13/10+64<<20 {
 		d.Cause = "other-process"
-		d.Evidence = append(d.Evidence, fmt.Sprintf("the process that was killed is %s, %d", kill.Name, kill.PID))
+		d.Evidence = append(d.Evidence, fmt.Sprintf("the process that was killed is %s, %d, with %s; the one that was seen before had %s", kill.Name, kill.PID,
+			memory.Size(kill.Anon), memory.Size(e.Seen.RSS)))
 	}
 	for _, x := range d.Findings {
 		if d.Cause == "" && x.Severity == memory.Trouble {

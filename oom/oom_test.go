@@ -82,6 +82,7 @@ func TestExplain(t *testing.T) {
 		{"V8's limit, Node 18", map[string]string{"app.log": heapLimit18}, 134, "", HeapLimit, ""},
 		{"V8's limit, Node 26, no exit code", map[string]string{"app.log": heapLimit26}, -1, "", HeapLimit, ""},
 		{"V8's limit, a watch beside it", map[string]string{"app.log": heapLimit26, "watch.ndjson": seen(160, 98, 100, 97, 1)}, 134, "", HeapLimit, "js-heap"},
+		{"no address space, and V8 calls it its heap", map[string]string{"app.log": "[29694:0x3fb4dd00]     1756 ms: Mark-sweep (reduce) 3.1 (4.6) -> 3.1 (4.6) MB, 5.2 / 0.0 ms  (average mu = 0.593, current mu = 0.002) external memory pressure GC in old space requested\nFATAL ERROR: Committing semi space failed. Allocation failed - JavaScript heap out of memory\n"}, 134, "", Refused, "buffers"},
 		{"a worker's limit", map[string]string{"app.log": workerLimit}, 1, "", WorkerLimit, ""},
 		{"the container's limit, by the pod", map[string]string{"pod.json": fmt.Sprintf(pod, "", 137, "OOMKilled")}, -1, "", GroupKill, ""},
 		{"the container's limit, wrong flags", map[string]string{"pod.json": fmt.Sprintf(pod, "--max-old-space-size=512", 137, "OOMKilled")}, -1, "", GroupKill, "limit-above-container"},
