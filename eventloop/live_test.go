@@ -48,12 +48,15 @@ func launch(t *testing.T, node nodes.Node, path string) *cdp.Session {
 	return s
 }
 
-// probeHolds lists what a probe has open in the target.
+// probeHolds lists what a recording has open in the target: channels, a file, the
+// profiler's thread.
 var probeHolds = cdp.Builtins(`const fs = m('fs'), heard = m('diagnostics_channel');
 	const channels = ['http.server.request.start', 'http.server.response.finish', 'http.client.request.start', 'http.client.response.finish',
 		'undici:request:create', 'undici:request:headers'].filter((name) => heard.channel(name).hasSubscribers);
 	const link = (fd) => { try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
-	return channels.concat(fs.readdirSync('/proc/self/fd').map(link).filter((path) => path.includes('schedstat')));`)
+	const comm = (id) => { try { return fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim(); } catch { return ''; } };
+	return channels.concat(fs.readdirSync('/proc/self/fd').map(link).filter((path) => path.includes('schedstat')),
+		fs.readdirSync('/proc/self/task').map(comm).filter((name) => name.includes('ProfEvntProc')));`)
 
 // nothingLeft fails where the target still carries something of a recording.
 func nothingLeft(t *testing.T, s *cdp.Session) {
@@ -162,12 +165,45 @@ func TestLiveProbeEndsWithItsReader(t *testing.T) {
 	nothingLeft(t, s)
 }
 
+// A heapsnap that is killed closes its connection and does nothing else.
+func TestLiveLostConnectionLeavesNothing(t *testing.T) {
+	dir := programs(t)
+	for _, node := range nodes.All(t) {
+		t.Run(node.String(), func(t *testing.T) {
+			s := launch(t, node, dir+"/loop/healthy/api/clean.js")
+			o := RecordOptions{Vitals: time.Second, Profile: 30 * time.Second}
+			o.Progress = func(now string, passed, _ time.Duration) {
+				if now == "profile" && passed > time.Second {
+					_ = s.Close()
+				}
+			}
+			if _, err := Record(t.Context(), s, o); err == nil {
+				t.Fatal("Record without a connection gives no error")
+			}
+			other, err := cdp.Dial(t.Context(), s.Target())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			there := "globalThis[" + probeKey + "] !== undefined"
+			yes := true
+			for deadline := time.Now().Add(time.Minute); yes && time.Now().Before(deadline); time.Sleep(probePace) {
+				if err := other.EvaluateBare(t.Context(), there, &yes); err != nil {
+					t.Fatal(err)
+				}
+			}
+			nothingLeft(t, other)
+		})
+	}
+}
+
 // The probe's ledger has to be that of the trace events, which it replaces.
 func TestLiveProbeSeesTheTurnsThatTheTraceSees(t *testing.T) {
 	const long = 20_000
 	dir := programs(t)
 	// Turns so short that the probe rests between them, and a long one now and then.
-	short := "let at = Date.now(); const turn = () => { const t = Date.now(); if (t - at > 200) { const c = process.cpuUsage(); while (process.cpuUsage(c).user < 50000); at = Date.now(); } setImmediate(turn); }; turn();"
+	// If they were shorter, Node's tracing could not keep up, and would break.
+	short := "let at = Date.now(); const turn = () => { const t = Date.now(); if (t - at > 200) { const c = process.cpuUsage(); while (process.cpuUsage(c).user < 50000); at = Date.now(); } for (const p = performance.now(); performance.now() - p < 0.05;); setImmediate(turn); }; turn();"
 	if err := os.WriteFile(dir+"/loop/short.js", []byte(short), 0o644); err != nil {
 		t.Fatal(err)
 	}
