@@ -25,6 +25,8 @@ type Doctor struct {
 	Heaps     []HeapFigures   `json:"heaps"`               // the main thread's first
 	Options   []MemoryOption  `json:"options"`             // about memory, that it was started with
 	Others    []OtherProcess  `json:"others"`              // of the same container, largest first
+	Sites     []SampleSite    `json:"sites"`               // with --sample: who made what stayed meanwhile, largest first
+	SampledMS float64         `json:"sampledMs,omitempty"` // how long that was
 	Findings  []MemoryFinding `json:"findings"`            // the worst first
 	Warnings  []string        `json:"warnings"`            // what could not be read
 }
@@ -57,6 +59,7 @@ func (r *Doctor) Normalize() {
 	for i := range r.Heaps {
 		r.Heaps[i].Spaces = notNil(r.Heaps[i].Spaces)
 	}
+	r.Sites = sitesNotNil(r.Sites)
 	r.Findings, r.Warnings = notNil(slices.Clone(r.Findings)), notNil(r.Warnings)
 	for i := range r.Findings {
 		r.Findings[i].Evidence = notNil(r.Findings[i].Evidence)
@@ -120,5 +123,12 @@ func (r *Doctor) text(p *page) {
 		}
 	}
 	p.memoryFindings(r.Findings)
+	if r.SampledMS > 0 {
+		p.heading(0, fmt.Sprintf("Who made what stayed, sampled for %s", FormatMS(r.SampledMS)))
+		if len(r.Sites) == 0 {
+			p.prose(2, "", dim, "nothing of note")
+		}
+		p.sampleSites(r.Sites, false)
+	}
 	p.warnings(r.Warnings)
 }

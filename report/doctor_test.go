@@ -33,6 +33,7 @@ func doctorIn(s string) *Doctor {
 		Options:  []MemoryOption{{s, "NODE_OPTIONS"}, {"--trace-gc", "command line"}},
 		Others:   []OtherProcess{{13, s, 5}},
 		Findings: []MemoryFinding{memoryFindingIn(s), {Rule: "options", Severity: "note", Title: s, Trigger: MemoryTrigger{s, 1, 1, "count"}}},
+		Sites:    sampleIn(s).Sites, SampledMS: 5000,
 		Warnings: []string{s},
 	}
 }
@@ -89,6 +90,7 @@ func TestDoctorText(t *testing.T) {
 		"TROUBLE  work\n", "process 12, work, Node v22.23.3\n", "Resident memory, 500.0 MiB\n", "  Buffers           400.0 MiB   80 %   ███████████████████\n",
 		"500.0 MiB of 512.0 MiB (98 %)", "1 process killed", "20.0 MiB live of 50.0 MiB, old objects at 12 % of 256.0 MiB",
 		"1. work [buffers]\n", "work: 78 % (threshold 40 %)", "-> work\n", "2. note: work [options]\n", "options    work (NODE_OPTIONS), --trace-gc",
+		"Who made what stayed, sampled for 5.00 s\n", "1. work made 500 B\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

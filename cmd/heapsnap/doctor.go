@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"heapsnap/cdp"
 	"heapsnap/memory"
 	"heapsnap/report"
 )
@@ -17,6 +19,7 @@ type doctorCommand struct {
 	target targetFlags
 	out    *output
 	gc     bool
+	sample time.Duration
 }
 
 func newDoctor(a *app) *cobra.Command {
@@ -36,12 +39,14 @@ still for it, about a second for a gigabyte.
 The exit code is 1 for trouble, 0 otherwise. Whether memory grows, one look cannot
 tell: see heapsnap watch.`,
 		Example: `  heapsnap doctor --pid 4242
+  heapsnap doctor --sample 20s --pid 4242
   heapsnap doctor --gc --format json server.js`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&c.gc, "gc", false, "collect garbage first: what is left is live")
+	f.DurationVar(&c.sample, "sample", 0, "also sample the main thread's allocations for so long: who makes what stays, where a snapshot would not fit")
 	c.target.flags(cmd)
 	f.Lookup("worker").Hidden = true // all workers are looked at
 	c.out.flags(cmd)
@@ -53,6 +58,9 @@ tell: see heapsnap watch.`,
 func (c *doctorCommand) run(ctx context.Context, args []string) error {
 	if c.target.worker != "" {
 		return usagef("doctor: --worker: all worker threads are looked at, leave the flag out")
+	}
+	if c.sample < 0 {
+		return usagef("--sample %s: want a duration above 0", c.sample)
 	}
 	defer c.out.close()
 	if err := c.out.open(report.Text, report.JSON); err != nil {
@@ -69,6 +77,18 @@ func (c *doctorCommand) run(ctx context.Context, args []string) error {
 	}
 	r := doctorReport(facts, memory.Diagnose(facts))
 	r.Target.Address = conn.main.Target().Addr()
+	if c.sample > 0 {
+		line := c.app.progress()
+		p, err := sampleHeap(ctx, conn.main, cdp.SamplingOptions{}, c.sample, func(passed time.Duration) {
+			line.show("sampling: %s of %s", passed.Round(time.Second), c.sample)
+		})
+		line.clear()
+		if err != nil {
+			return trouble(err)
+		}
+		r.SampledMS = float64(p.Info.Duration.Milliseconds())
+		r.Sites = sampleSites(p.Sites(originals(ctx, conn.main)), p.Bytes())
+	}
 	err = c.out.write(func(w io.Writer, f report.Format, o report.Options) error { return report.WriteDoctor(w, r, f, o) })
 	if err != nil {
 		return err

@@ -165,6 +165,15 @@ func TestDoctorAccountsForTheMemory(t *testing.T) {
 	}
 }
 
+func TestDoctorSamples(t *testing.T) {
+	all := nodes.All(t)
+	pid := runKeeper(t, all[len(all)-1])
+	d, _ := diagnose(t, pid, "--sample", "3s")
+	if d.SampledMS < 3000 || len(d.Sites) == 0 || d.Sites[0].Function != "remember" {
+		t.Errorf("sampled for %g ms: %+v", d.SampledMS, d.Sites)
+	}
+}
+
 func TestDoctorRefusesOneWorker(t *testing.T) {
 	r := heapsnapIn(t, t.TempDir(), nil, "doctor", "--worker", "1")
 	if r.code != exitUsage || !strings.Contains(r.errors, "all worker threads are looked at") {
