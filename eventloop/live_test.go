@@ -249,10 +249,20 @@ func TestLiveProbeSeesTheTurnsThatTheTraceSees(t *testing.T) {
 					if !slices.ContainsFunc(got.Turns, func(it Iteration) bool {
 						common := min(it.Start+it.Duration, want.Start+want.Duration) - max(it.Start, want.Start)
 						ran := it.Duration
+						most := want.Duration + slack
 						if it.Wait != nil {
 							ran -= *it.Wait // before it, if the probe rested
+							// A thread that has no core comes late to every turn, and makes a long one of
+							// each: the probe may rest through the next as well.
+							if want.Duration-want.CPU > long {
+								for _, other := range turns {
+									if other.Start > want.Start && other.Start < it.Start+it.Duration {
+										most += other.Duration
+									}
+								}
+							}
 						}
-						return common > want.Duration/2 && common > want.Duration-slack && ran < want.Duration+slack
+						return common > want.Duration/2 && common > want.Duration-slack && ran < most
 					}) {
 						near := slices.DeleteFunc(slices.Clone(got.Turns), func(it Iteration) bool {
 							return it.Start > want.Start+want.Duration || it.Start+it.Duration < want.Start
