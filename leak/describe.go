@@ -315,10 +315,12 @@ func (p *Pass) userHeld(n heapsnap.Node) bool {
 // it is a property of, the places of entries, and then all others.
 func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 	var all []string
+	known := map[string]bool{} // a leak of modules has thousands
 	add := func(script string) {
-		if userScript(script) && !slices.Contains(all, script) {
+		if !known[script] && userScript(script) {
 			all = append(all, script)
 		}
+		known[script] = true
 	}
 	at := n
 	const maxHops = 4
