@@ -230,7 +230,11 @@ func (a *analysis) figures() {
 			if i == 0 {
 				break // see findBlocks
 			}
-			if d := l.busy(it.Start, it.Start+it.Duration); us(d) >= a.Threshold {
+			d := l.busy(it.Start, it.Start+it.Duration)
+			if it.Wait != nil {
+				d -= min(d, *it.Wait)
+			}
+			if us(d) >= a.Threshold {
 				s.Blocks++
 				s.Longest = max(s.Longest, us(d))
 			}
@@ -1188,6 +1192,14 @@ func (a *analysis) collections() []string {
 	return []string{fmt.Sprintf("%d minor and %d major collections in the recording, the longest pause %s", minor, major, round(us(longest)))}
 }
 
+// threadName is the thread whose loop is judged.
+func (a *analysis) threadName() string {
+	if a.main.thread.ID != 0 {
+		return "worker thread"
+	}
+	return "main thread"
+}
+
 // minProfile is how much has to be seen before a program is called healthy.
 const minProfile = time.Second
 
@@ -1240,7 +1252,7 @@ func (a *analysis) judge() {
 		a.Sentence += a.lateAllTheSame()
 	}
 	if a.Starved > a.Profiled/10 {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("the main thread was ready to run but had no core for %s of %s: the machine is busy, or the container's CPU limit is low", round(a.Starved), round(a.Profiled)))
+		a.Warnings = append(a.Warnings, fmt.Sprintf("the %s was ready to run but had no core for %s of %s: the machine is busy, or the container's CPU limit is low", a.threadName(), round(a.Starved), round(a.Profiled)))
 	}
 }
 
@@ -1259,9 +1271,9 @@ func (a *analysis) lateAllTheSame() string {
 	}
 	switch {
 	case wall > 0 && 10*wait > wall:
-		return late + fmt.Sprintf("the machine's doing, not the program's, whose main thread was ready to run but had no core for %.0f %% of the time.", 100*float64(wait)/float64(wall))
+		return late + fmt.Sprintf("the machine's doing, not the program's, whose %s was ready to run but had no core for %.0f %% of the time.", a.threadName(), 100*float64(wait)/float64(wall))
 	case a.Starved > a.Profiled/10:
-		return late + "the machine's doing, not the program's, whose main thread was ready to run but had no core."
+		return late + fmt.Sprintf("the machine's doing, not the program's, whose %s was ready to run but had no core.", a.threadName())
 	case a.Utilization > manyCallbacks:
 		return late + fmt.Sprintf("very many short callbacks keep the loop busy for %.0f %% of the time. That is load: spread it over more processes.", 100*a.Utilization)
 	}

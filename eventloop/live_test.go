@@ -197,6 +197,45 @@ func TestLiveLostConnectionLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestLiveRecordingOfOneWorker(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "pool.js")
+	text := `const { Worker, isMainThread, workerData } = require('node:worker_threads');
+function crunch() { const t = Date.now(); let s = 0; while (Date.now() - t < 120) s += Math.sqrt(s + 1); return s; }
+if (isMainThread) { new Worker(__filename, { workerData: 'busy' }); new Worker(__filename, { workerData: 'calm' }); }
+setInterval(workerData === 'busy' ? crunch : () => {}, 300);`
+	if err := os.WriteFile(program, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range nodes.All(t) {
+		t.Run(node.String(), func(t *testing.T) {
+			s := launch(t, node, program)
+			workers, err := s.Workers(t.Context())
+			if err != nil || len(workers) != 2 {
+				t.Fatalf("%d workers, %v", len(workers), err)
+			}
+			for i, want := range []Verdict{Blocked, Healthy} {
+				r, err := Record(t.Context(), workers[i], RecordOptions{Vitals: time.Second, Profile: 2 * time.Second})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(r.Threads) != 1 || r.Main().ID != workers[i].Worker().ThreadID || r.Main().Turns == 0 {
+					t.Errorf("threads %d, the first has id %d and %d turns, want the worker's alone", len(r.Threads), r.Main().ID, r.Main().Turns)
+				}
+				// On a busy machine, what it had no core for is no block, so half of 120 ms is.
+				a := Analyze(r, Options{Threshold: 20 * time.Millisecond})
+				if a.Verdict != want || want == Blocked && a.Findings[0].Site.Function != "crunch" {
+					t.Errorf("worker %d: %s, findings %+v, want %s", i, a.Verdict, a.Findings, want)
+				}
+				var left bool
+				if err := workers[i].EvaluateBare(t.Context(), "globalThis["+probeKey+"] !== undefined", &left); err != nil || left {
+					t.Errorf("the probe is still in worker %d: %v, %v", i, left, err)
+				}
+			}
+			nothingLeft(t, s)
+		})
+	}
+}
+
 // The probe's ledger has to be that of the trace events, which it replaces.
 func TestLiveProbeSeesTheTurnsThatTheTraceSees(t *testing.T) {
 	const long = 20_000

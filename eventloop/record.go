@@ -87,7 +87,8 @@ func (o *RecordOptions) complete() {
 	}
 }
 
-// Record watches the process of the main session. If it fails half way, or ctx
+// Record watches the process of the main session, or one worker thread, if the
+// session is a worker's: that is the recording's only thread then. If it fails half way, or ctx
 // ends, nothing of it stays in the target. A program that comes to its end is
 // held until it has been asked for the last profile; closing main lets it go.
 func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recording, err error) {
@@ -190,10 +191,13 @@ func (r *recorder) begin(ctx context.Context) error {
 	if tid == 0 {
 		tid = f.PID
 	}
-	r.threads = []*thread{{s: r.main, rec: Thread{TID: tid}}}
-	workers, err := r.main.Workers(ctx)
-	if err != nil {
-		r.warn("worker threads are not in the recording: %v", err)
+	own := r.main.Worker()
+	r.threads = []*thread{{s: r.main, rec: Thread{ID: own.ThreadID, Name: own.Name, URL: own.URL, TID: tid}}}
+	var workers []*cdp.Session
+	if own.ThreadID == 0 {
+		if workers, err = r.main.Workers(ctx); err != nil {
+			r.warn("worker threads are not in the recording: %v", err)
+		}
 	}
 	if len(workers) > maxWorkers {
 		r.warn("only %d of %d worker threads are in the recording", maxWorkers, len(workers))
@@ -226,6 +230,9 @@ func (r *recorder) begin(ctx context.Context) error {
 }
 
 func (r *recorder) startTrace(ctx context.Context, categories []string) (err error) {
+	if r.main.Worker().ThreadID != 0 {
+		return nil // Node traces at the main thread's request only
+	}
 	r.trace, err = r.main.StartTrace(ctx, categories, r.sift.add)
 	switch {
 	case ctx.Err() != nil:

@@ -226,4 +226,10 @@ func (p *page) loopThreads(r *Loop) {
 			fmt.Sprintf("%.0f %%", 100*t.GCShare), FormatCount(t.Blocks))})
 	}
 	p.table(2, rows)
+	for _, t := range r.Threads {
+		if t.ID != 0 && t.Blocks > 0 {
+			p.prose(2, "", plain, fmt.Sprintf("What blocks worker %d: record it alone, with --worker %d.", t.ID, t.ID))
+			return // one is enough to say how
+		}
+	}
 }

@@ -56,6 +56,7 @@ to be at work meanwhile: send it requests.
 
 Blocked is exit code 1, healthy 0; with a budget, 1 only if that is exceeded.`,
 		Example: `  heapsnap loop --pid 4242
+  heapsnap loop --pid 4242 --worker 3    # that worker thread's own loop
   heapsnap loop --duration 60s --save rec.json -o html=loop.html server.js
   heapsnap loop --max-block 100ms --max-p99 50ms -- node app.js`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -210,10 +211,7 @@ func (c *loopCommand) recording(ctx context.Context, named, command []string) (*
 		return nil, err
 	}
 	defer conn.close()
-	if conn.session != conn.main {
-		return nil, usagef("loop: --worker: all worker threads are in a recording of the process, leave the flag out")
-	}
-	rec, err := eventloop.Record(ctx, conn.main, c.record)
+	rec, err := eventloop.Record(ctx, conn.session, c.record)
 	return c.recorded(rec, err)
 }
 

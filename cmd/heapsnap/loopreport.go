@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ func loopReport(a *eventloop.Analysis) *report.Loop {
 	rec := a.Recording
 	since := func(us int64) float64 { return float64(us-rec.Start) / 1000 }
 	r := &report.Loop{
-		Version: thisBuild().Version, Target: rec.Target.Script, NodeVersion: rec.Target.NodeVersion,
+		Version: thisBuild().Version, Target: loopTarget(rec), NodeVersion: rec.Target.NodeVersion,
 		Verdict: report.Verdict(a.Verdict), Sentence: a.Sentence, Delay: loopDelay(a.Delay, a.Measured),
 		Utilization: a.Utilization, GCShare: a.GCShare, ThresholdMS: inMS(a.Threshold),
 		DurationMS: since(rec.End), ProfiledMS: inMS(a.Profiled), StarvedMS: inMS(a.Starved), Warnings: a.Warnings,
@@ -66,6 +67,14 @@ func loopReport(a *eventloop.Analysis) *report.Loop {
 	}
 	r.Flames = loopFlames(a.Flames)
 	return r
+}
+
+// loopTarget is the program, and the worker where it is one that was recorded.
+func loopTarget(rec *eventloop.Recording) string {
+	if t := rec.Main(); t.ID != 0 {
+		return strings.TrimSpace(fmt.Sprintf("%s worker %d %s", rec.Target.Script, t.ID, t.Name))
+	}
+	return rec.Target.Script
 }
 
 func loopFlames(flames []eventloop.Flame) []report.LoopFlame {
