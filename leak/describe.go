@@ -362,7 +362,11 @@ func (p *Pass) scripts(n heapsnap.Node, entries []heapsnap.Node) []string {
 		}
 		return 2
 	}
-	slices.SortFunc(rest, func(a, b string) int { return cmp.Or(cmp.Compare(far(a), far(b)), cmp.Compare(a, b)) })
+	rank := make(map[string]int, len(rest))
+	for _, script := range rest {
+		rank[script] = far(script)
+	}
+	slices.SortFunc(rest, func(a, b string) int { return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(a, b)) })
 	for _, script := range rest {
 		add(script)
 	}

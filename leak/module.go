@@ -207,8 +207,12 @@ func (p *Pass) parentsOf(m heapsnap.Node) []heapsnap.Node {
 func (p *Pass) loads(scripts []string, functions ...string) []Location {
 	const maxFiles = 300
 	all := slices.Clone(scripts)
+	known := map[string]bool{}
+	for _, script := range scripts {
+		known[script] = true
+	}
 	for _, script := range p.scripts(p.s.Root(), nil) {
-		if !slices.Contains(all, script) {
+		if !known[script] {
 			all = append(all, script)
 		}
 	}
