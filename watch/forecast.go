@@ -45,9 +45,9 @@ type Outlook struct {
 }
 
 const (
-	// minValues is what a trend takes at least: six values that rise one after the
-	// other are so by chance once in 720.
-	minValues = 6
+	// minValues is what a trend takes at least: five values that rise one after the
+	// other are so by chance once in 120.
+	minValues = 5
 	// mostValues is what it takes at most: medians of stretches are used beyond.
 	mostValues = 48
 	// byChance is the probability at which a trend counts.

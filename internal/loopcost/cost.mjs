@@ -1,7 +1,9 @@
 // What a recording costs the program that is recorded: two equal services with equal load run side by side, and one
 // of them is recorded, then the other.
 //
-//	node internal/loopcost/cost.mjs bin/heapsnap [node] [seconds] [further flags of heapsnap loop]
+//	node internal/loopcost/cost.mjs bin/heapsnap [node] [seconds] [command] [further flags of it]
+//
+// The command is loop unless another is named, such as watch.
 //
 // Both share the machine's load, so it is the ratio of the two that tells; CPU time per request tells the same on a
 // machine whose cores are busy with other work.
@@ -90,7 +92,7 @@ async function measure(services, seconds, recorded) {
   let peak = start;
   const watch = setInterval(() => { peak = memory().map((m, i) => Math.max(m, peak[i])); }, 200);
   if (recorded) {
-    const tool = spawn(heapsnap, ['loop', '--quiet', '--pid', String(recorded.server.pid), '--duration', `${seconds}s`, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const tool = spawn(heapsnap, [command, '--quiet', '--pid', String(recorded.server.pid), '--duration', `${seconds}s`, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
     await Promise.race([once(tool, 'exit'), sleep(seconds * 1000)]);
     if (tool.exitCode === null) once(tool, 'exit').catch(() => {});
     recorded.tool = tool;
@@ -129,7 +131,8 @@ async function main() {
   }
 }
 
-const [, , heapsnap, node = process.execPath, secondsText = '60', ...flags] = process.argv;
+const [, , heapsnap, node = process.execPath, secondsText = '60', ...words] = process.argv;
+const [command, ...flags] = words[0] && !words[0].startsWith('-') ? words : ['loop', ...words];
 const seconds = Number(secondsText);
 if (heapsnap === 'serve') serve();
 else if (heapsnap === 'load') load(Number(node));
