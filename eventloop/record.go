@@ -143,7 +143,7 @@ type recorder struct {
 	hooked   bool
 	judged   bool       // a profile was looked at by unclear
 	clear    bool       // see unclear
-	starts   [][2]int64 // when profilers were started
+	meddled  [][2]int64 // see meddle
 	calm     bool       // the probe measures no more, it only keeps the ledger
 	measured bool       // the first phase is over
 	pending  int64      // how long the pool's probe has been out, at the end of the first phase
@@ -525,36 +525,25 @@ func (r *recorder) profile(ctx context.Context, whole time.Duration) error {
 	r.rec.Interval = r.Interval.Microseconds()
 	left := whole
 	for left > 0 && !r.over() {
-		before, err := r.now(ctx)
-		if err != nil {
+		if err := r.meddle(ctx, func() error { return r.startProfiles(ctx) }); err != nil {
 			return err
 		}
-		for _, t := range r.threads {
-			if err := t.s.StartProfile(ctx, r.Interval); err != nil {
-				if t.s == r.main || ctx.Err() != nil {
-					return err
-				}
-				if t.s.Err() == nil {
-					r.warn("worker %d: %v", t.rec.ID, err)
-				}
-				continue
-			}
-			t.profiling = true
-		}
-		after, err := r.now(ctx)
-		if err != nil {
-			return err
-		}
-		r.starts = append(r.starts, [2]int64{before, after})
 		var from int64
 		if r.clear {
-			if from, err = r.reoptimize(ctx); err != nil {
+			// Code that was optimized before a profile starts does not tell what was
+			// inlined into it, even if it was optimized under an earlier one. The profile
+			// counts from when that is done.
+			if err := r.wait(ctx, "profile", warmUp, func() error { return r.readAll(ctx) }); err != nil {
+				return err
+			}
+			var err error
+			if from, err = r.now(ctx); err != nil {
 				return err
 			}
 		}
 		begun := time.Now()
 		passed := whole - left
-		err = r.wait(ctx, "profile", min(left, rotation), func() error {
+		err := r.wait(ctx, "profile", min(left, rotation), func() error {
 			r.Progress("profile", passed+time.Since(begun), whole)
 			if err := r.readAll(ctx); err != nil {
 				return err
@@ -569,23 +558,76 @@ func (r *recorder) profile(ctx context.Context, whole time.Duration) error {
 			return err
 		}
 		left -= time.Since(begun)
-		if err := r.stopProfiles(ctx); err != nil {
-			return err
-		}
-		if n := len(r.threads[0].rec.Profiles); n > 0 {
-			r.threads[0].rec.Profiles[n-1].cutBefore(from)
-		}
-		if judge {
-			r.judged = true
-			if err := r.unclear(ctx); err != nil {
+		stop := func() error {
+			if err := r.stopProfiles(ctx); err != nil {
 				return err
 			}
-			if r.clear {
-				left = max(left, whole/2)
+			if n := len(r.threads[0].rec.Profiles); n > 0 {
+				r.threads[0].rec.Profiles[n-1].cutBefore(from)
 			}
+			if !judge {
+				return nil
+			}
+			r.judged = true
+			return r.unclear(ctx)
+		}
+		if !judge {
+			err = stop()
+		} else if err = r.meddle(ctx, stop); r.clear {
+			left = max(left, whole/2)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// startProfiles starts the profilers, and makes V8 optimize the program anew if
+// the last profile was not clear.
+func (r *recorder) startProfiles(ctx context.Context) error {
+	for _, t := range r.threads {
+		if err := t.s.StartProfile(ctx, r.Interval); err != nil {
+			if t.s == r.main || ctx.Err() != nil {
+				return err
+			}
+			if t.s.Err() == nil {
+				r.warn("worker %d: %v", t.rec.ID, err)
+			}
+			continue
+		}
+		t.profiling = true
+	}
+	if r.clear {
+		return r.main.Deoptimize(ctx)
+	}
+	return nil
+}
+
+// meddle does what keeps the main thread busy: V8 walks the heap when a profiler
+// starts, 140 ms for 200 MB, when a script's text is asked for, and longer when it
+// drops what it has optimized. The turns of the loop in which that is most of the
+// time are none of the program's.
+func (r *recorder) meddle(ctx context.Context, f func() error) error {
+	before, err := r.now(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	after, err := r.now(ctx)
+	r.meddled = append(r.meddled, [2]int64{before, after})
+	return err
+}
+
+// ours reports whether most of a turn was heapsnap's doing.
+func (r *recorder) ours(it Iteration) bool {
+	var sum int64
+	for _, m := range r.meddled {
+		sum += max(0, min(it.Start+it.Duration, m[1])-max(it.Start, m[0]))
+	}
+	return 2*sum > it.Duration
 }
 
 // errEnough ends a profile that tells whether profiles are clear.
@@ -601,11 +643,8 @@ func (r *recorder) blocks() bool {
 	}
 	limit := r.Block.Microseconds()
 	return slices.ContainsFunc(main.rec.Iterations, func(it Iteration) bool {
-		// The profiler's start walks the heap: 140 ms for 200 MB.
-		for _, s := range r.starts {
-			if it.Start < s[1] && it.Start+it.Duration > s[0] {
-				return false
-			}
+		if r.ours(it) {
+			return false
 		}
 		d := it.Duration
 		if it.Wait != nil {
@@ -656,20 +695,6 @@ func (r *recorder) now(ctx context.Context) (us int64, err error) {
 		return 0, nil
 	}
 	return us, err
-}
-
-// reoptimize makes V8 optimize the program anew under the running profiler, and
-// returns when that is done: the profile counts from then on. Code that was
-// optimized before a profile starts does not tell what was inlined into it, even
-// if it was optimized under an earlier one.
-func (r *recorder) reoptimize(ctx context.Context) (from int64, err error) {
-	if err := r.main.Deoptimize(ctx); err != nil {
-		return 0, err
-	}
-	if err := r.wait(ctx, "profile", warmUp, func() error { return r.readAll(ctx) }); err != nil {
-		return 0, err
-	}
-	return r.now(ctx)
 }
 
 const (
@@ -760,6 +785,9 @@ func (r *recorder) finish(ctx context.Context) error {
 			t.probed = false // see gone
 		} else if err := t.unprobe(ctx); err != nil && t.s == r.main && !r.ending() {
 			return err
+		}
+		if t.s == r.main {
+			t.rec.Iterations = slices.DeleteFunc(t.rec.Iterations, r.ours)
 		}
 		// A loop that never comes round again has only this iteration.
 		if n := len(t.rec.Profiles); t.rec.Turns > 0 && n > 0 {

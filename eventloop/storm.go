@@ -113,7 +113,12 @@ func (a *analysis) storm(v *sample, c *claim) *claim {
 }
 
 func (a *analysis) queued(c *Cause, v *sample, frame int, src *source, at int, detail string) *claim {
-	s := v.siteOf(frame)
+	s := siteOfFrame(v.frame(frame)) // and not that of a function inlined into it
+	if s.Function == "" {
+		if own, fn, ok := v.function(frame); ok {
+			s.Function = own.passedTo(fn)
+		}
+	}
 	s.Line, s.Column = src.LineOf(at), src.Column(at)
 	return &claim{cause: c, site: s, detail: detail}
 }
