@@ -134,3 +134,14 @@ func hotScripts(profiles []*Profile) []script {
 	slices.SortFunc(hot, func(a, b script) int { return cmp.Or(hits[b]-hits[a], cmp.Compare(a.url, b.url)) })
 	return hot
 }
+
+// topLine is the line of a node with most samples.
+func topLine(t *callTree, n int) int {
+	best, ticks := 0, 0
+	for _, p := range t.nodes[n].PositionTicks {
+		if p.Ticks > ticks {
+			best, ticks = p.Line, p.Ticks
+		}
+	}
+	return best
+}

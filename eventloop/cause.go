@@ -42,30 +42,5 @@ var sampled = []*Cause{
 // findLate are the causes that do not block the loop, but make work late.
 var findLate = []func(a *analysis) []Finding{findThreadpool, findWorkers, findSerialAwait}
 
-// A claim is a cause's explanation of a sample.
-type claim struct {
-	cause  *Cause
-	site   Site
-	detail string   // what was called: "fs.readFileSync", "JSON.parse", a pattern
-	in     []module // the packages that did it for the program, innermost first
-}
-
 // module is a package by its folder, and a script that has code of it.
 type module struct{ script, folder string }
-
-// Site is the function of the program that has to change, and the line in it.
-// Line and Column are 1-based, 0 if not known.
-type Site struct {
-	Function string
-	File     string // as the target named it, a file URL made a path; by a source map, what that was compiled from
-	Line     int
-	Column   int
-	Compiled string // "file:line:column" of what ran, where that is not File
-	Package  string // "name@version" of the npm package that File belongs to, "" for the program's own
-
-	script string // that ran, as V8 names it
-	at     place  // in it, where the function begins
-}
-
-// place is a 1-based line and column.
-type place struct{ line, column int }

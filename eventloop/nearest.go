@@ -144,34 +144,6 @@ func (a *analysis) findNearest() {
 	a.Findings = kept
 }
 
-// join adds another finding of the same cause and line.
-func (f *Finding) join(o *Finding) {
-	if o.Total > f.Total {
-		f.Stack, f.leaf = o.Stack, o.leaf
-	}
-	f.Total += o.Total
-	f.Count += o.Count
-	f.Share += o.Share
-	f.Worst = max(f.Worst, o.Worst)
-	f.Also = append(f.Also, o.Also...)
-	f.Details = append(f.Details, o.Details...)
-	f.perBlock = append(f.perBlock, o.perBlock...)
-	for k, t := range o.leafTimes {
-		f.leafTimes[k] += t
-	}
-	for k, t := range o.modules {
-		f.modules[k] += t
-	}
-	for k, t := range o.detailUs {
-		f.detailUs[k] += t
-	}
-	for _, r := range o.Requests {
-		if !slices.Contains(f.Requests, r) {
-			f.Requests = append(f.Requests, r)
-		}
-	}
-}
-
 // callThatLeads finds the call in a function that leads to a frame of a package
 // under another name than the frame's: that of a function that the package has
 // made, or has exported under another name; -1 if there is none.

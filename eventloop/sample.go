@@ -212,12 +212,6 @@ func (v *sample) siteOf(i int) Site {
 	return s
 }
 
-// siteOfFrame is where a function begins.
-func siteOfFrame(f *CallFrame) Site {
-	line, column := f.LineNumber+1, f.ColumnNumber+1
-	return Site{Function: f.FunctionName, File: jssource.Path(f.URL), Line: line, Column: column, script: f.URL, at: place{line, column}}
-}
-
 // inlined finds the function between frame i and the one below it that the
 // profile does not have, because V8 inlined it before the profiler began: one
 // that frame i calls and that calls what is below. It returns the tokens of its

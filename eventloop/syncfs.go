@@ -1,6 +1,10 @@
 package eventloop
 
-import "strings"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 var syncFSCause = Cause{
 	Name:  "sync-fs",
@@ -37,4 +41,20 @@ app.get('/', (req, res) => res.end(page));`,
 		}
 		return &claim{site: v.siteOf(at), detail: "fs." + v.name(sync)}
 	},
+}
+
+// syncCalls says in a finding's evidence how many there were.
+func (a *analysis) syncCalls() []string {
+	var calls int
+	for _, c := range a.main.thread.SyncFS {
+		calls += c.Count
+	}
+	if calls == 0 {
+		return nil
+	}
+	n := len(a.rec.Requests)
+	if n == 0 {
+		return []string{fmt.Sprintf("%d synchronous file operations in the recording", calls)}
+	}
+	return []string{fmt.Sprintf("%d synchronous file operations, %.0f for each request", calls, math.Round(float64(calls)/float64(n)))}
 }
