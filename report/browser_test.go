@@ -42,7 +42,7 @@ var desktop = browser.Look{Width: 1280, Height: 900}
 func TestLoopPageInABrowser(t *testing.T) {
 	b := startBrowser(t)
 	r := blocked("")
-	p := openPage(t, b, "loop", loopAs(t, r, HTML, Options{}), desktop)
+	p := openPage(t, b, "loop", written(t, WriteLoop, r, HTML, Options{}), desktop)
 
 	if got := p.Text("h1"); got != "BLOCKED "+r.Sentence {
 		t.Errorf("the page begins with %q", got)
@@ -92,7 +92,7 @@ func TestLoopPageInABrowser(t *testing.T) {
 
 func TestFlameGraphInABrowser(t *testing.T) {
 	b := startBrowser(t)
-	p := openPage(t, b, "loop", loopAs(t, blocked(""), HTML, Options{}), desktop)
+	p := openPage(t, b, "loop", written(t, WriteLoop, blocked(""), HTML, Options{}), desktop)
 	boxes := func() (labels []string) {
 		p.Eval(`[...document.querySelectorAll('#flame .box')].map((e) => e.textContent)`, &labels)
 		slices.Sort(labels)
@@ -138,7 +138,7 @@ func TestFlameGraphInABrowser(t *testing.T) {
 func TestTablesOfALoopSort(t *testing.T) {
 	b := startBrowser(t)
 	r := blocked("")
-	p := openPage(t, b, "loop", loopAs(t, r, HTML, Options{}), desktop)
+	p := openPage(t, b, "loop", written(t, WriteLoop, r, HTML, Options{}), desktop)
 	p.Click("details.more:has(#blocks) > summary", 0)
 	if n := p.Count("#blocks tbody tr"); n != len(r.Blocks) {
 		t.Fatalf("%d rows for %d blocks", n, len(r.Blocks))
@@ -167,7 +167,7 @@ func TestHostileStringsInABrowser(t *testing.T) {
 		`javascript:alert(4)`, "=HYPERLINK(\"http://127.0.0.1/\")", strings.Repeat("<b>", 1<<20/3))
 	for i, s := range attacks {
 		pages := map[string][]byte{
-			"loop":   loopAs(t, blocked(s), HTML, Options{}),
+			"loop":   written(t, WriteLoop, blocked(s), HTML, Options{}),
 			"report": as(t, hostile(s), HTML, Options{}),
 		}
 		for name, page := range pages {
@@ -194,7 +194,7 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("HEAPSNAP_SHOTS names no folder for screenshots")
 	}
 	b := browser.Start(t)
-	pages := map[string][]byte{"loop-blocked": loopAs(t, blocked(""), HTML, Options{}), "loop-healthy": loopAs(t, healthy(), HTML, Options{})}
+	pages := map[string][]byte{"loop-blocked": written(t, WriteLoop, blocked(""), HTML, Options{}), "loop-healthy": written(t, WriteLoop, healthy(), HTML, Options{})}
 	for name, r := range map[string]*Report{"leak": leaking(), "clean": clean(), "inconclusive": inconclusive(), "suspects": suspects(), "many": many()} {
 		pages["report-"+name] = as(t, r, HTML, Options{})
 	}
@@ -285,10 +285,10 @@ func TestReportPageLooks(t *testing.T) {
 }
 
 func TestLoopPageLooks(t *testing.T) {
-	golden(t, "loop-blocked.html", markup(loopAs(t, blocked(""), HTML, Options{Rules: []Rule{{
+	golden(t, "loop-blocked.html", markup(written(t, WriteLoop, blocked(""), HTML, Options{Rules: []Rule{{
 		Name: "json", Title: "Large data is turned into JSON at once", Why: "It is the easiest way.", Sign: "Requests wait.", Before: "JSON.stringify(all)", After: "stream(all)",
 	}}})))
-	golden(t, "loop-healthy.html", markup(loopAs(t, healthy(), HTML, Options{})))
+	golden(t, "loop-healthy.html", markup(written(t, WriteLoop, healthy(), HTML, Options{})))
 }
 
 // markup is a page without style and scripts, which are files of their own, but
@@ -343,14 +343,14 @@ func TestLoopPageStaysSmall(t *testing.T) {
 		}
 		r.Flames = append(r.Flames, f)
 	}
-	if page := loopAs(t, r, HTML, Options{}); len(page) > 3<<20 {
+	if page := written(t, WriteLoop, r, HTML, Options{}); len(page) > 3<<20 {
 		t.Errorf("the page has %d bytes, want 3 MiB at most", len(page))
 	}
 }
 
 // A page asks for nothing even where its policy would not stop it.
 func TestPagesNameNoOtherFile(t *testing.T) {
-	page := loopAs(t, blocked(""), HTML, Options{})
+	page := written(t, WriteLoop, blocked(""), HTML, Options{})
 	for _, sign := range []string{"http:", "https:", "src=", "url(", "@import", "<link", "<iframe", "innerHTML", "eval("} {
 		if i := bytes.Index(bytes.ReplaceAll(page, []byte("http://www.w3.org/2000/svg"), nil), []byte(sign)); i >= 0 {
 			t.Errorf("the page has %q: %s", sign, page[max(0, i-60):i+60])

@@ -37,11 +37,11 @@ func outcomes(t *testing.T, f Format, o Options) map[string][]byte {
 		all[name] = as(t, r, f, o)
 	}
 	for name, l := range loops() {
-		all["loop "+name] = loopAs(t, l, f, o)
+		all["loop "+name] = written(t, WriteLoop, l, f, o)
 	}
 	for i, s := range append(slices.Clone(hostileStrings), moreHostile...) {
 		all[fmt.Sprintf("hostile %d", i)] = as(t, hostile(s), f, o)
-		all[fmt.Sprintf("hostile loop %d", i)] = loopAs(t, blocked(s), f, o)
+		all[fmt.Sprintf("hostile loop %d", i)] = written(t, WriteLoop, blocked(s), f, o)
 	}
 	return all
 }
@@ -55,7 +55,7 @@ var moreHostile = []string{
 func TestCIFormatsLook(t *testing.T) {
 	for f, ext := range map[Format]string{Markdown: "md", GitHub: "github.txt", JUnit: "junit.xml", SARIF: "sarif"} {
 		golden(t, "leak."+ext, as(t, leaking(), f, inApp))
-		golden(t, "loop."+ext, loopAs(t, blocked(""), f, Options{Rules: rulesOf, Root: "/app"}))
+		golden(t, "loop."+ext, written(t, WriteLoop, blocked(""), f, Options{Rules: rulesOf, Root: "/app"}))
 	}
 }
 

@@ -3,16 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
 // Doctor is the result of `heapsnap doctor`: what a live process's memory is
 // made of and what is wrong with it. docs/doctor.schema.json describes its JSON.
 type Doctor struct {
-	Schema   int     `json:"schema"`         // version of this format
-	Command  string  `json:"command"`        // doctor
-	Version  string  `json:"version"`        // of heapsnap
+	Head
 	Verdict  Verdict `json:"verdict"`        // trouble or healthy
 	Rule     string  `json:"rule,omitempty"` // the first finding's
 	Sentence string  `json:"sentence"`       // the verdict in words
@@ -52,34 +49,18 @@ type OtherProcess struct {
 	Anonymous uint64 `json:"anonymous"` // its own memory
 }
 
-// Normalize makes every slice of r not nil.
-func (r *Doctor) Normalize() {
-	r.Schema = SchemaVersion
-	r.Memory, r.Heaps, r.Options, r.Others = notNil(r.Memory), notNil(slices.Clone(r.Heaps)), notNil(r.Options), notNil(r.Others)
-	for i := range r.Heaps {
-		r.Heaps[i].Spaces = notNil(r.Heaps[i].Spaces)
-	}
-	r.Sites = sitesNotNil(r.Sites)
-	r.Findings, r.Warnings = notNil(slices.Clone(r.Findings)), notNil(r.Warnings)
-	for i := range r.Findings {
-		r.Findings[i].Evidence = notNil(r.Findings[i].Evidence)
-	}
+func (r *Doctor) normal() any {
+	c := *r
+	c.Schema = SchemaVersion
+	c.Memory, c.Options, c.Others = notNil(r.Memory), notNil(r.Options), notNil(r.Others)
+	c.Heaps, c.Sites, c.Findings = heapsNotNil(r.Heaps), sitesNotNil(r.Sites), memoryFindingsNotNil(r.Findings)
+	c.Warnings = notNil(r.Warnings)
+	return &c
 }
 
 // WriteDoctor shows r as text or JSON. It does not change r.
 func WriteDoctor(w io.Writer, r *Doctor, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		r.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		c := *r
-		c.Normalize()
-		return encode(w, c)
-	}
-	return fmt.Errorf("%w: a diagnosis cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, r, "a diagnosis", f, o)
 }
 
 func (r *Doctor) text(p *page) {
@@ -88,15 +69,7 @@ func (r *Doctor) text(p *page) {
 		s = red
 	}
 	p.marked(0, strings.ToUpper(clip(string(r.Verdict), 20))+"  ", s, bold, r.Sentence)
-	var about []string
-	if r.Target.PID > 0 {
-		about = append(about, fmt.Sprintf("process %d", r.Target.PID))
-	}
-	if r.Target.Script != "" {
-		about = append(about, clip(r.Target.Script, maxPath/4))
-	}
-	about = append(about, "Node "+clip(r.Target.NodeVersion, 20))
-	p.prose(0, "", dim, strings.Join(about, ", "))
+	p.about(aboutProcess(r.Target.PID, r.Target.Script, 0, r.Target.NodeVersion))
 	p.memoryParts(r.Memory, r.Process.RSS, r.Heaps)
 	p.heading(0, "Limits")
 	p.container(r.Container)

@@ -1,11 +1,8 @@
 package report
 
 import (
-	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // memoryFindingIn is a finding all of whose words are s.
@@ -19,7 +16,7 @@ func memoryFindingIn(s string) MemoryFinding {
 func doctorIn(s string) *Doctor {
 	const mib = 1 << 20
 	return &Doctor{
-		Command: "doctor", Verdict: Trouble, Rule: "buffers", Sentence: s,
+		Head: Head{Command: "doctor"}, Verdict: Trouble, Rule: "buffers", Sentence: s,
 		Target:  DoctorTarget{PID: 12, Script: s, NodeVersion: "v22.23.3", Address: "127.0.0.1:9229"},
 		Memory:  []MemoryPart{{"heap", 50 * mib, 0.1}, {"buffers", 400 * mib, 0.8}, {"unexplained", 50 * mib, 0.1}},
 		Process: ProcessMemory{RSS: 500 * mib, Peak: 510 * mib, Anonymous: 460 * mib, Threads: 11, Allocator: s, Arenas: 8, ArenaBytes: mib},
@@ -38,54 +35,17 @@ func doctorIn(s string) *Doctor {
 	}
 }
 
-func doctorAs(t *testing.T, r *Doctor, f Format, o Options) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteDoctor(&b, r, f, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func TestDoctorJSONKeepsToItsSchema(t *testing.T) {
-	all := [][]byte{doctorAs(t, doctorIn("work"), JSON, Options{}),
-		doctorAs(t, &Doctor{Command: "doctor", Verdict: Healthy, Findings: []MemoryFinding{{Severity: "note", Trigger: MemoryTrigger{Unit: "count"}}}}, JSON, Options{})}
+	all := [][]byte{written(t, WriteDoctor, doctorIn("work"), JSON, Options{}),
+		written(t, WriteDoctor, &Doctor{Head: Head{Command: "doctor"}, Verdict: Healthy, Findings: []MemoryFinding{{Severity: "note", Trigger: MemoryTrigger{Unit: "count"}}}}, JSON, Options{})}
 	for _, hostile := range hostileStrings {
-		all = append(all, doctorAs(t, doctorIn(hostile), JSON, Options{}))
+		all = append(all, written(t, WriteDoctor, doctorIn(hostile), JSON, Options{}))
 	}
 	keepsTo(t, "doctor.schema.json", all...)
 }
 
-// keepsTo holds documents against a schema.
-func keepsTo(t *testing.T, name string, docs ...[]byte) {
-	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile("../docs/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, doc := range docs {
-		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := schema.Validate(v); err != nil {
-			t.Errorf("%v\n%s", err, doc)
-		}
-	}
-}
-
-// obeyedByTerminals fails if a text has what a terminal would obey and not show.
-func obeyedByTerminals(t *testing.T, text []byte) {
-	t.Helper()
-	for line := range strings.Lines(string(text)) {
-		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x9b || r == 0x202e }) {
-			t.Errorf("a terminal would obey %q", line)
-		}
-	}
-}
-
 func TestDoctorText(t *testing.T) {
-	text := string(doctorAs(t, doctorIn("work"), Text, Options{Verbose: true}))
+	text := string(written(t, WriteDoctor, doctorIn("work"), Text, Options{Verbose: true}))
 	for _, want := range []string{
 		"TROUBLE  work\n", "process 12, work, Node v22.23.3\n", "Resident memory, 500.0 MiB\n", "  Buffers           400.0 MiB   80 %   ███████████████████\n",
 		"500.0 MiB of 512.0 MiB (98 %)", "1 process killed", "20.0 MiB live of 50.0 MiB, old objects at 12 % of 256.0 MiB",
@@ -98,7 +58,7 @@ func TestDoctorText(t *testing.T) {
 	}
 	for _, hostile := range hostileStrings {
 		for _, width := range []int{0, 40, 200} {
-			obeyedByTerminals(t, doctorAs(t, doctorIn(hostile), Text, Options{Width: width, Verbose: true}))
+			obeyedByTerminals(t, written(t, WriteDoctor, doctorIn(hostile), Text, Options{Width: width, Verbose: true}))
 		}
 	}
 }

@@ -24,8 +24,7 @@ func leaking() *Report {
 		}
 	}
 	r := &Report{
-		Command:  "check",
-		Version:  "0.1.0",
+		Head:     Head{Command: "check", Version: "0.1.0"},
 		Target:   "src/server.js",
 		Verdict:  Leak,
 		Sentence: `2 leaks: emitter "hub" gains 100 "message" listeners every round, first at src/subscribe.js:12`,
@@ -218,7 +217,7 @@ func hostile(s string) *Report {
 
 func summary() *Summary {
 	s := &Summary{
-		Command: "summary", Version: "0.1.0",
+		Head:    Head{Command: "summary", Version: "0.1.0"},
 		Capture: Capture{Name: "heap.heapsnapshot", NodeVersion: "v20.20.2", Mode: "plain", Objects: 41_234, Bytes: 5_300_200, FileSize: 9_437_184},
 		Nodes:   41_234, Edges: 190_010, Total: 5_300_200,
 		Statistics: Statistics{Native: 1_200_000, TypedArray: 65_536, Code: 900_000, Strings: 800_000, Arrays: 40_000, System: 700_000, Other: 1_594_664},

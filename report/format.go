@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Format is a way to show a [Report] or a [Summary].
+// Format is a way to show a result. A [Report], a [Summary] and a [Loop] have what
+// [Formats] lists, in part; all else has text and JSON, a [Watch] its plot too.
 type Format string
 
 // Text is for people at a terminal, JSON for programs, HTML a page to look

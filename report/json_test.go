@@ -66,7 +66,7 @@ func TestJSONFollowsItsSchema(t *testing.T) {
 	for name, l := range loops() {
 		check("loop.schema.json", name, loopJSON(t, l))
 	}
-	check("summary.schema.json", "empty summary", summaryJSON(t, &Summary{Command: "summary"}))
+	check("summary.schema.json", "empty summary", summaryJSON(t, &Summary{Head: Head{Command: "summary"}}))
 }
 
 // schemaNode is what the tests read of a JSON Schema.
@@ -125,10 +125,10 @@ func agree(t *testing.T, at string, typ reflect.Type, s schemaNode, defs map[str
 		agree(t, at+"[]", typ.Elem(), *s.Items, defs, used)
 	case typ.Kind() == reflect.Struct && typ != reflect.TypeOf(time.Time{}):
 		missing := maps.Clone(s.Properties)
-		for i := range typ.NumField() {
-			name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			if name == "-" {
-				continue
+		for _, field := range reflect.VisibleFields(typ) {
+			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name == "-" || field.Anonymous {
+				continue // of what is embedded, the fields
 			}
 			p, ok := s.Properties[name]
 			if !ok {
@@ -139,7 +139,7 @@ func agree(t *testing.T, at string, typ reflect.Type, s schemaNode, defs map[str
 			if optional := strings.Contains(options, "omitempty"); optional == slices.Contains(s.Required, name) {
 				t.Errorf("%s.%s: omitempty is %v, required in the schema is %v", at, name, optional, !optional)
 			}
-			agree(t, at+"."+name, typ.Field(i).Type, p, defs, used)
+			agree(t, at+"."+name, field.Type, p, defs, used)
 		}
 		for name := range missing {
 			t.Errorf("%s.%s is in the schema and not in the model", at, name)

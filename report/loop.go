@@ -15,9 +15,7 @@ const (
 // count from the beginning of the recording. docs/loop.schema.json describes
 // the JSON.
 type Loop struct {
-	Schema      int       `json:"schema"`
-	Command     string    `json:"command"`
-	Version     string    `json:"version"`
+	Head
 	Target      string    `json:"target,omitempty"`
 	NodeVersion string    `json:"nodeVersion,omitempty"`
 	Verdict     Verdict   `json:"verdict"`

@@ -17,7 +17,7 @@ func blocked(s string) *Loop {
 	}
 	stack := []Location{where("stringify", 17), where("list", 17), {Function: "emit", File: "node:events", Line: 517}, {Function: "native"}}
 	l := &Loop{
-		Schema: SchemaVersion, Command: "loop", Version: "1.2.3", Target: "/app/src/shop.js" + s, NodeVersion: "v22.1.0",
+		Head: Head{SchemaVersion, "loop", "1.2.3"}, Target: "/app/src/shop.js" + s, NodeVersion: "v22.1.0",
 		Verdict: Blocked, Sentence: "The event loop is blocked: JSON.stringify in list, for up to 231 ms at a time." + s,
 		Delay: LoopDelay{P50: 1.2, P90: 85, P99: 211.4, Max: 231, Measured: true}, Utilization: 0.83, GCShare: 0.11,
 		ThresholdMS: 50, DurationMS: 10_200, ProfiledMS: 7_000, StarvedMS: 80,
@@ -69,21 +69,12 @@ func loops() map[string]*Loop {
 	return all
 }
 
-func loopJSON(t *testing.T, l *Loop) []byte { return loopAs(t, l, JSON, Options{}) }
-
-func loopAs(t *testing.T, l *Loop, f Format, o Options) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteLoop(&b, l, f, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+func loopJSON(t *testing.T, l *Loop) []byte { return written(t, WriteLoop, l, JSON, Options{}) }
 
 func TestLoopLooks(t *testing.T) {
-	golden(t, "loop-blocked.txt", loopAs(t, blocked(""), Text, Options{}))
-	golden(t, "loop-blocked-40.txt", loopAs(t, blocked(""), Text, Options{Width: 40}))
-	golden(t, "loop-healthy.txt", loopAs(t, healthy(), Text, Options{}))
+	golden(t, "loop-blocked.txt", written(t, WriteLoop, blocked(""), Text, Options{}))
+	golden(t, "loop-blocked-40.txt", written(t, WriteLoop, blocked(""), Text, Options{Width: 40}))
+	golden(t, "loop-healthy.txt", written(t, WriteLoop, healthy(), Text, Options{}))
 }
 
 func TestLoopJSONComesBackAsItWas(t *testing.T) {
@@ -110,22 +101,22 @@ func TestHostileStringsOfALoopCannotReachTheTerminal(t *testing.T) {
 				f.File, f.Locations, f.Evidence = "a.js", nil, nil
 			}
 			if !strings.ContainsAny(s, `/\`) {
-				safe(t, loopAs(t, l, Text, Options{Width: width}), width)
+				safe(t, written(t, WriteLoop, l, Text, Options{Width: width}), width)
 			}
 		}
-		safe(t, loopAs(t, blocked(s), Text, Options{}), maxPath+80)
+		safe(t, written(t, WriteLoop, blocked(s), Text, Options{}), maxPath+80)
 	}
 }
 
 func TestLoopPlotHasABarForEachBlock(t *testing.T) {
-	with, without := string(loopAs(t, blocked(""), SVG, Options{})), blocked("")
+	with, without := string(written(t, WriteLoop, blocked(""), SVG, Options{})), blocked("")
 	without.Blocks = nil
 	bars := func(svg string) int { return strings.Count(svg, "#D55E00") + strings.Count(svg, "#0072B2") }
-	if got := bars(with) - bars(string(loopAs(t, without, SVG, Options{}))); got < 8 {
+	if got := bars(with) - bars(string(written(t, WriteLoop, without, SVG, Options{}))); got < 8 {
 		t.Errorf("%d coloured shapes more with 8 blocks than without, want 8 or more", got)
 	}
 	for _, l := range loops() {
-		if png := loopAs(t, l, PNG, Options{}); !bytes.HasPrefix(png, []byte("\x89PNG")) {
+		if png := written(t, WriteLoop, l, PNG, Options{}); !bytes.HasPrefix(png, []byte("\x89PNG")) {
 			t.Errorf("the PNG begins with %q", png[:min(8, len(png))])
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,6 +72,14 @@ type HeapFigures struct {
 	Spaces       []HeapSpace `json:"spaces"`           // V8's spaces; the list differs between Node lines
 }
 
+func heapsNotNil(all []HeapFigures) []HeapFigures {
+	all = notNil(slices.Clone(all))
+	for i := range all {
+		all[i].Spaces = notNil(all[i].Spaces)
+	}
+	return all
+}
+
 // HeapSpace is one of V8's spaces.
 type HeapSpace struct {
 	Name     string `json:"name"`     // V8's name
@@ -93,6 +102,14 @@ type MemoryFinding struct {
 	Trigger  MemoryTrigger `json:"trigger"`  // the number that made it apply
 	Evidence []string      `json:"evidence"` // what else speaks for it
 	Fix      string        `json:"fix"`      // what to change
+}
+
+func memoryFindingsNotNil(all []MemoryFinding) []MemoryFinding {
+	all = notNil(slices.Clone(all))
+	for i := range all {
+		all[i].Evidence = notNil(all[i].Evidence)
+	}
+	return all
 }
 
 // MemoryTrigger is the number that made a rule apply.

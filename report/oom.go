@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -13,9 +12,7 @@ const Explained Verdict = "explained"
 // OOM is the result of `heapsnap oom`: what killed a process.
 // docs/oom.schema.json describes its JSON.
 type OOM struct {
-	Schema    int             `json:"schema"`              // version of this format
-	Command   string          `json:"command"`             // oom
-	Version   string          `json:"version"`             // of heapsnap
+	Head
 	Verdict   Verdict         `json:"verdict"`             // explained, or inconclusive where the evidence does not tell
 	Death     string          `json:"death"`               // which death it was
 	Cause     string          `json:"cause,omitempty"`     // what had filled the memory, as a rule of doctor; missing if it cannot be told
@@ -57,34 +54,18 @@ type OOMFile struct {
 	Note string `json:"note,omitempty"` // what it says
 }
 
-// Normalize makes every slice of r not nil.
-func (r *OOM) Normalize() {
-	r.Schema = SchemaVersion
-	r.Evidence, r.Memory, r.Options = notNil(r.Evidence), notNil(r.Memory), notNil(r.Options)
-	r.Heaps, r.Findings = notNil(slices.Clone(r.Heaps)), notNil(slices.Clone(r.Findings))
-	for i := range r.Heaps {
-		r.Heaps[i].Spaces = notNil(r.Heaps[i].Spaces)
-	}
-	for i := range r.Findings {
-		r.Findings[i].Evidence = notNil(r.Findings[i].Evidence)
-	}
-	r.Suspects, r.Change, r.Collect, r.Files, r.Warnings = notNil(r.Suspects), notNil(r.Change), notNil(r.Collect), notNil(r.Files), notNil(r.Warnings)
+func (r *OOM) normal() any {
+	c := *r
+	c.Schema = SchemaVersion
+	c.Evidence, c.Memory, c.Options = notNil(r.Evidence), notNil(r.Memory), notNil(r.Options)
+	c.Heaps, c.Findings = heapsNotNil(r.Heaps), memoryFindingsNotNil(r.Findings)
+	c.Suspects, c.Change, c.Collect, c.Files, c.Warnings = notNil(r.Suspects), notNil(r.Change), notNil(r.Collect), notNil(r.Files), notNil(r.Warnings)
+	return &c
 }
 
 // WriteOOM shows r as text or JSON. It does not change r.
 func WriteOOM(w io.Writer, r *OOM, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		r.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		c := *r
-		c.Normalize()
-		return encode(w, c)
-	}
-	return fmt.Errorf("%w: a death cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, r, "a death", f, o)
 }
 
 func (r *OOM) text(p *page) {
@@ -93,15 +74,7 @@ func (r *OOM) text(p *page) {
 		s = bold
 	}
 	p.marked(0, word+"  ", s, bold, r.Sentence)
-	var about []string
-	if r.Target.PID > 0 {
-		about = append(about, fmt.Sprintf("process %d", r.Target.PID))
-	}
-	if r.Target.NodeVersion != "" {
-		about = append(about, "Node "+clip(r.Target.NodeVersion, 20))
-	}
-	about = append(about, plural(len(r.Files), "file read", "files read"))
-	p.prose(0, "", dim, strings.Join(about, ", "))
+	p.about(append(aboutProcess(r.Target.PID, "", 0, r.Target.NodeVersion), plural(len(r.Files), "file read", "files read")))
 	p.section(0, "Evidence", r.Evidence)
 	p.memoryParts(r.Memory, r.Process.RSS, r.Heaps)
 	if r.Container != nil || len(r.Heaps) > 0 || len(r.Options) > 0 {

@@ -2,7 +2,7 @@
 // a machine, and the formats that show it. It is plain data: it knows nothing
 // of snapshots, processes or rules, so a format can be tested with a literal.
 //
-// The types to know are [Report], [Finding] and [Capture].
+// The types to know are [Head], [Report], [Finding] and [Capture].
 package report
 
 import "time"
@@ -32,9 +32,7 @@ const (
 // Report is the result of diff, check, suspects or demo. Slices are never nil
 // after [Report.Normalize], so readers of the JSON need no null checks.
 type Report struct {
-	Schema  int     `json:"schema"`
-	Command string  `json:"command"` // diff, check, suspects, demo
-	Version string  `json:"version"` // of heapsnap
+	Head
 	Target  string  `json:"target,omitempty"`
 	Verdict Verdict `json:"verdict"`
 	// Sentence is the verdict in words, one line, first thing a person reads.

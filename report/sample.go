@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 // Sample is the result of `heapsnap sample`: which functions made the objects
 // that live. docs/sample.schema.json describes its JSON.
 type Sample struct {
-	Schema     int          `json:"schema"`           // version of this format
-	Command    string       `json:"command"`          // sample
-	Version    string       `json:"version"`          // of heapsnap
+	Head
 	Sentence   string       `json:"sentence"`         // the result in words
 	Target     SampleTarget `json:"target"`           // the process and thread
 	Kind       string       `json:"kind"`             // live: what was made meanwhile and lives; allocated: with what was collected
@@ -68,10 +65,11 @@ func before(n *uint64) uint64 {
 	return *n
 }
 
-// Normalize makes every slice of r not nil.
-func (r *Sample) Normalize() {
-	r.Schema = SchemaVersion
-	r.Sites, r.Warnings = sitesNotNil(r.Sites), notNil(r.Warnings)
+func (r *Sample) normal() any {
+	c := *r
+	c.Schema = SchemaVersion
+	c.Sites, c.Warnings = sitesNotNil(r.Sites), notNil(r.Warnings)
+	return &c
 }
 
 func sitesNotNil(all []SampleSite) []SampleSite {
@@ -84,18 +82,7 @@ func sitesNotNil(all []SampleSite) []SampleSite {
 
 // WriteSample shows r as text or JSON. It does not change r.
 func WriteSample(w io.Writer, r *Sample, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		r.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		c := *r
-		c.Normalize()
-		return encode(w, c)
-	}
-	return fmt.Errorf("%w: a sampling heap profile cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, r, "a sampling heap profile", f, o)
 }
 
 const (
@@ -114,25 +101,11 @@ func (r *Sample) text(p *page) {
 		mark = "ALLOCATED  "
 	}
 	p.marked(0, mark, bold, bold, r.Sentence)
-	var about []string
-	if r.Target.PID > 0 {
-		about = append(about, fmt.Sprintf("process %d", r.Target.PID))
-	}
-	if r.Target.Script != "" {
-		about = append(about, clip(r.Target.Script, maxPath/4))
-	}
-	if r.Target.ThreadID > 0 {
-		about = append(about, fmt.Sprintf("worker %d", r.Target.ThreadID))
-	}
-	if r.Target.NodeVersion != "" {
-		about = append(about, "Node "+clip(r.Target.NodeVersion, 20))
-	}
+	about := aboutProcess(r.Target.PID, r.Target.Script, r.Target.ThreadID, r.Target.NodeVersion)
 	if r.Interval > 0 {
 		about = append(about, "a sample every "+FormatBytes(r.Interval))
 	}
-	if len(about) > 0 {
-		p.prose(0, "", dim, strings.Join(about, ", "))
-	}
+	p.about(about)
 	p.sampleSites(r.Sites, r.Before != nil)
 	p.warnings(r.Warnings)
 }

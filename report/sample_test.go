@@ -1,14 +1,13 @@
 package report
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
 
 func sampleIn(s string) *Sample {
 	return &Sample{
-		Command: "sample", Sentence: s, Kind: "live", Interval: 65536, DurationMS: 30_000, Bytes: 600,
+		Head: Head{Command: "sample"}, Sentence: s, Kind: "live", Interval: 65536, DurationMS: 30_000, Bytes: 600,
 		Target: SampleTarget{PID: 12, Script: s, NodeVersion: "v22.23.3", ThreadID: 2},
 		Sites: []SampleSite{
 			{Function: s, File: s, Line: 4, Column: 7, Package: s, Bytes: 500, Share: 0.83, Stack: []SamplePlace{{s, s, 4, 7}, {"emit", "node:events", 513, 1}, {Function: s}}},
@@ -26,19 +25,10 @@ func comparedIn(s string) *Sample {
 	return r
 }
 
-func sampleAs(t *testing.T, r *Sample, f Format, o Options) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteSample(&b, r, f, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func TestSampleJSONKeepsToItsSchema(t *testing.T) {
-	docs := [][]byte{sampleAs(t, &Sample{Command: "sample", Kind: "allocated", Sites: []SampleSite{{}}}, JSON, Options{})}
+	docs := [][]byte{written(t, WriteSample, &Sample{Head: Head{Command: "sample"}, Kind: "allocated", Sites: []SampleSite{{}}}, JSON, Options{})}
 	for _, s := range append(hostileStrings, "work") {
-		docs = append(docs, sampleAs(t, sampleIn(s), JSON, Options{}), sampleAs(t, comparedIn(s), JSON, Options{}))
+		docs = append(docs, written(t, WriteSample, sampleIn(s), JSON, Options{}), written(t, WriteSample, comparedIn(s), JSON, Options{}))
 	}
 	keepsTo(t, "sample.schema.json", docs...)
 }
@@ -52,7 +42,7 @@ func TestSampleText(t *testing.T) {
 			"1. work made 500 B\n   work:4:7\n     work  work:4:7\n     emit  node:events:513:1\n     work\n", "! work"}},
 		{comparedIn("work"), []string{"CHANGE  work\n", "500 B   +300 B\n", "200 B   100 B   -100 B\n"}},
 	} {
-		text := string(sampleAs(t, c.r, Text, Options{}))
+		text := string(written(t, WriteSample, c.r, Text, Options{}))
 		for _, want := range c.want {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
@@ -61,8 +51,8 @@ func TestSampleText(t *testing.T) {
 	}
 	for _, hostile := range hostileStrings {
 		for _, width := range []int{0, 40, 200} {
-			obeyedByTerminals(t, sampleAs(t, sampleIn(hostile), Text, Options{Width: width}))
-			obeyedByTerminals(t, sampleAs(t, comparedIn(hostile), Text, Options{Width: width, Verbose: true}))
+			obeyedByTerminals(t, written(t, WriteSample, sampleIn(hostile), Text, Options{Width: width}))
+			obeyedByTerminals(t, written(t, WriteSample, comparedIn(hostile), Text, Options{Width: width, Verbose: true}))
 		}
 	}
 }

@@ -9,9 +9,7 @@ import (
 // Stuck is the result of `heapsnap stuck`: where a process that does not answer
 // is. docs/stuck.schema.json describes its JSON.
 type Stuck struct {
-	Schema   int          `json:"schema"`
-	Command  string       `json:"command"`
-	Version  string       `json:"version"`
+	Head
 	Verdict  StuckVerdict `json:"verdict"`
 	Title    string       `json:"title"` // the verdict in a sentence
 	Target   StuckTarget  `json:"target"`
@@ -90,21 +88,16 @@ type StuckProcess struct {
 	AgeMs   float64 `json:"ageMs"`
 }
 
+func (s *Stuck) normal() any {
+	c := *s
+	c.Schema = SchemaVersion
+	c.Stack, c.Children, c.Warnings = notNil(s.Stack), notNil(s.Children), notNil(s.Warnings)
+	return &c
+}
+
 // WriteStuck shows s as text or JSON. It does not change s.
 func WriteStuck(w io.Writer, s *Stuck, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		s.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		c := *s
-		c.Schema = SchemaVersion
-		c.Stack, c.Children, c.Warnings = notNil(s.Stack), notNil(s.Children), notNil(s.Warnings)
-		return encode(w, c)
-	}
-	return fmt.Errorf("%w: where a process is stuck cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, s, "where a process is stuck", f, o)
 }
 
 // stuckFrames is how many calls are shown unless all are asked for.

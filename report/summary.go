@@ -3,9 +3,7 @@ package report
 // Summary is the result of `heapsnap summary`: DevTools' Summary and
 // Statistics views of one snapshot.
 type Summary struct {
-	Schema     int        `json:"schema"`
-	Command    string     `json:"command"`
-	Version    string     `json:"version"`
+	Head
 	Capture    Capture    `json:"capture"`
 	Nodes      int        `json:"nodes"`
 	Edges      int        `json:"edges"`

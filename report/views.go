@@ -1,37 +1,20 @@
 package report
 
-import (
-	"fmt"
-	"io"
-)
+import "io"
 
 // A View answers one question about one snapshot: [ObjectView], [RetainersView],
 // [PathsView], [DominatedView] or [StringsView]. docs/views.schema.json
 // describes their JSON.
-type View interface {
-	normal() any // a copy without nil slices
-	text(*page)
-}
+type View interface{ answer }
 
 // WriteView shows v as text or as JSON. It does not change v.
 func WriteView(w io.Writer, v View, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		v.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		return encode(w, v.normal())
-	}
-	return fmt.Errorf("%w: what is in a snapshot cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, v, "what is in a snapshot", f, o)
 }
 
 // ViewHead is what all views begin with.
 type ViewHead struct {
-	Schema   int      `json:"schema"`
-	Command  string   `json:"command"`
-	Version  string   `json:"version"`
+	Head
 	Capture  Capture  `json:"capture"`
 	Warnings []string `json:"warnings"`
 }

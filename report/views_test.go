@@ -19,7 +19,7 @@ import (
 // the heap or the command line.
 func views(s string) map[string]View {
 	head := func(command string) ViewHead {
-		return ViewHead{Command: command, Version: s, Capture: Capture{Name: s, NodeVersion: s, Mode: s, Objects: 9, Bytes: 9}, Warnings: []string{s}}
+		return ViewHead{Head: Head{Command: command, Version: s}, Capture: Capture{Name: s, NodeVersion: s, Mode: s, Objects: 9, Bytes: 9}, Warnings: []string{s}}
 	}
 	object := func(id uint64, name, kind string) Object {
 		return Object{ID: id, Class: "Class" + s, Name: name + s, Type: kind, Self: 40, Retained: 12345, Distance: int(id % 9),
@@ -64,26 +64,17 @@ func views(s string) map[string]View {
 
 // bare are views of an object that has nothing.
 var bare = map[string]View{
-	"show": &ObjectView{ViewHead: ViewHead{Command: "show"}, Sort: "file"}, "retainers": &RetainersView{ViewHead: ViewHead{Command: "retainers"}},
-	"paths":     &PathsView{ViewHead: ViewHead{Command: "paths"}, Limits: PathLimits{1, 1, 1}},
-	"dominated": &DominatedView{ViewHead: ViewHead{Command: "dominated"}}, "strings": &StringsView{ViewHead: ViewHead{Command: "strings"}, Sort: "retained"},
-}
-
-func viewAs(t *testing.T, v View, f Format, o Options) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteView(&b, v, f, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	"show": &ObjectView{ViewHead: ViewHead{Head: Head{Command: "show"}}, Sort: "file"}, "retainers": &RetainersView{ViewHead: ViewHead{Head: Head{Command: "retainers"}}},
+	"paths":     &PathsView{ViewHead: ViewHead{Head: Head{Command: "paths"}}, Limits: PathLimits{1, 1, 1}},
+	"dominated": &DominatedView{ViewHead: ViewHead{Head: Head{Command: "dominated"}}}, "strings": &StringsView{ViewHead: ViewHead{Head: Head{Command: "strings"}}, Sort: "retained"},
 }
 
 func TestViewsLook(t *testing.T) {
 	for name, v := range views("") {
-		golden(t, "view-"+name+".txt", viewAs(t, v, Text, Options{}))
+		golden(t, "view-"+name+".txt", written(t, WriteView, v, Text, Options{}))
 	}
 	for name, v := range bare {
-		golden(t, "view-bare-"+name+".txt", viewAs(t, v, Text, Options{}))
+		golden(t, "view-bare-"+name+".txt", written(t, WriteView, v, Text, Options{}))
 	}
 }
 
@@ -97,18 +88,18 @@ func TestViewsOfHostileHeaps(t *testing.T) {
 						v := v
 						head := reflect.ValueOf(v).Elem().FieldByName("ViewHead").Addr().Interface().(*ViewHead)
 						head.Capture.Name = "app.heapsnapshot"
-						safe(t, viewAs(t, v, Text, Options{Width: width, Verbose: verbose}), max(width, minWidth))
+						safe(t, written(t, WriteView, v, Text, Options{Width: width, Verbose: verbose}), max(width, minWidth))
 					})
 				}
 			}
-			safe(t, viewAs(t, v, Text, Options{}), maxPath+40)
+			safe(t, written(t, WriteView, v, Text, Options{}), maxPath+40)
 		}
 	}
 }
 
 func TestVerboseViewsShowEverything(t *testing.T) {
 	for name, mark := range map[string]string{"shortest": "Map @", "dominated": "Chain @"} {
-		short, long := string(viewAs(t, views("")[name], Text, Options{})), string(viewAs(t, views("")[name], Text, Options{Verbose: true}))
+		short, long := string(written(t, WriteView, views("")[name], Text, Options{})), string(written(t, WriteView, views("")[name], Text, Options{Verbose: true}))
 		if s, l := strings.Count(short, mark), strings.Count(long, mark); s != 2*maxSteps || l != 40 {
 			t.Errorf("%s: %d of %q, %d with Verbose, want %d and 40", name, s, mark, l, 2*maxSteps)
 		}
@@ -120,7 +111,7 @@ func TestVerboseViewsShowEverything(t *testing.T) {
 	for range 5 {
 		v.Paths = append(v.Paths, v.Paths...)
 	}
-	if out := string(viewAs(t, v, Text, Options{})); strings.Count(out, "\n") > 2*pathRows || !strings.Contains(out, "more lines: --verbose shows them") {
+	if out := string(written(t, WriteView, View(v), Text, Options{})); strings.Count(out, "\n") > 2*pathRows || !strings.Contains(out, "more lines: --verbose shows them") {
 		t.Errorf("the forest is not cut:\n%s", out)
 	}
 }
@@ -132,7 +123,7 @@ func TestViewsFollowTheirSchema(t *testing.T) {
 	}
 	check := func(name string, v View) {
 		t.Run(name, func(t *testing.T) {
-			out := viewAs(t, v, JSON, Options{})
+			out := written(t, WriteView, v, JSON, Options{})
 			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(out))
 			if err != nil {
 				t.Fatal(err)
@@ -206,7 +197,7 @@ func TestViewsSchemaAndModelAgree(t *testing.T) {
 func TestWriteViewLeavesTheViewAlone(t *testing.T) {
 	v := &PathsView{Paths: []PathEdge{{}}}
 	for _, f := range []Format{Text, JSON} {
-		viewAs(t, v, f, Options{})
+		written(t, WriteView, View(v), f, Options{})
 	}
 	if !reflect.DeepEqual(v, &PathsView{Paths: []PathEdge{{}}}) {
 		t.Errorf("writing changed the view to %+v", v)

@@ -17,9 +17,7 @@ const (
 // Watch is the result of `heapsnap watch`: how processes' memory moved and when a
 // limit is reached. docs/watch.schema.json describes its JSON.
 type Watch struct {
-	Schema     int           `json:"schema"`     // version of this format
-	Command    string        `json:"command"`    // watch
-	Version    string        `json:"version"`    // of heapsnap
+	Head
 	Verdict    Verdict       `json:"verdict"`    // growing: a process is, and reaches a limit within the horizon; steady: none does; inconclusive: too little was seen
 	Sentence   string        `json:"sentence"`   // the verdict in words
 	Started    time.Time     `json:"started"`    // when the watching began
@@ -138,18 +136,19 @@ type WatchLine struct {
 	Report    *Watch          `json:"report,omitempty"`    // of type report
 }
 
-// Normalize makes every slice of r not nil.
-func (r *Watch) Normalize() {
-	r.Schema = SchemaVersion
-	r.Warnings = notNil(r.Warnings)
-	r.Targets = notNil(slices.Clone(r.Targets))
-	for i := range r.Targets {
-		t := &r.Targets[i]
+func (r *Watch) normal() any {
+	c := *r
+	c.Schema = SchemaVersion
+	c.Warnings = notNil(r.Warnings)
+	c.Targets = notNil(slices.Clone(r.Targets))
+	for i := range c.Targets {
+		t := &c.Targets[i]
 		t.Forecasts, t.Live, t.Events, t.Curve = notNil(t.Forecasts), notNil(t.Live), notNil(t.Events), notNil(slices.Clone(t.Curve))
 		for j := range t.Curve {
 			t.Curve[j].normalize()
 		}
 	}
+	return &c
 }
 
 func (p *WatchPoint) normalize() {
@@ -163,20 +162,10 @@ func (p *WatchPoint) normalize() {
 
 // WriteWatch shows r as text, JSON, SVG or PNG. It does not change r.
 func WriteWatch(w io.Writer, r *Watch, f Format, o Options) error {
-	switch f {
-	case Text:
-		p := newPage(o)
-		r.text(p)
-		_, err := p.WriteTo(w)
-		return err
-	case JSON:
-		c := *r
-		c.Normalize()
-		return encode(w, c)
-	case SVG, PNG:
+	if f == SVG || f == PNG {
 		return plotWatch(w, r, f, Size{})
 	}
-	return fmt.Errorf("%w: what was watched cannot be shown as %s", ErrNoForm, f)
+	return writeAnswer(w, r, "what was watched", f, o)
 }
 
 // WriteWatchLine writes one line of the NDJSON form.
@@ -188,9 +177,7 @@ func WriteWatchLine(w io.Writer, l WatchLine) error {
 		l.Point = &p
 	}
 	if l.Report != nil {
-		r := *l.Report
-		r.Normalize()
-		l.Report = &r
+		l.Report = l.Report.normal().(*Watch)
 	}
 	return encodeLine(w, l)
 }
@@ -214,25 +201,14 @@ func (r *Watch) text(p *page) {
 const watchEvents = 12
 
 func (t *WatchTarget) text(p *page, several bool) {
-	var about []string
-	if t.PID > 0 {
-		about = append(about, fmt.Sprintf("process %d", t.PID))
-	}
-	if t.Script != "" {
-		about = append(about, clip(t.Script, maxPath/4))
-	}
-	if t.NodeVersion != "" {
-		about = append(about, "Node "+clip(t.NodeVersion, 20))
-	}
+	about := aboutProcess(t.PID, t.Script, 0, t.NodeVersion)
 	if t.Restarts > 0 {
 		about = append(about, plural(t.Restarts, "restart", "restarts"))
 	}
 	if several {
 		p.heading(0, clip(t.Name, 60)+": "+clip(t.Sentence, maxProse/2))
 	}
-	if len(about) > 0 {
-		p.prose(0, "", dim, strings.Join(about, ", "))
-	}
+	p.about(about)
 	if n := len(t.Curve); n > 0 {
 		p.line(0, plain, "")
 		for _, l := range t.curves() {

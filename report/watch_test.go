@@ -27,24 +27,15 @@ func watchIn(s string) *Watch {
 			Handles: map[string]int{s: 3},
 		})
 	}
-	return &Watch{Command: "watch", Verdict: Growing, Sentence: s, Started: start, DurationMS: 290_000, Targets: []WatchTarget{t}, Warnings: []string{s}}
-}
-
-func watchAs(t *testing.T, r *Watch, f Format, o Options) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteWatch(&b, r, f, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return &Watch{Head: Head{Command: "watch"}, Verdict: Growing, Sentence: s, Started: start, DurationMS: 290_000, Targets: []WatchTarget{t}, Warnings: []string{s}}
 }
 
 func TestWatchJSONKeepsToItsSchema(t *testing.T) {
-	docs := [][]byte{watchAs(t, &Watch{Command: "watch", Verdict: Inconclusive, Targets: []WatchTarget{{Verdict: Steady, Curve: []WatchPoint{{Threads: []WatchThread{{}}}}}}}, JSON, Options{})}
+	docs := [][]byte{written(t, WriteWatch, &Watch{Head: Head{Command: "watch"}, Verdict: Inconclusive, Targets: []WatchTarget{{Verdict: Steady, Curve: []WatchPoint{{Threads: []WatchThread{{}}}}}}}, JSON, Options{})}
 	var lines [][]byte
 	for _, s := range append(hostileStrings, "work") {
 		r := watchIn(s)
-		docs = append(docs, watchAs(t, r, JSON, Options{}))
+		docs = append(docs, written(t, WriteWatch, r, JSON, Options{}))
 		for _, l := range []WatchLine{{Type: "report", Report: r}, {Type: "event", Target: s, Event: &r.Targets[0].Events[0]}, {Type: "point", Point: &r.Targets[0].Curve[0], Forecasts: r.Targets[0].Forecasts}} {
 			var b bytes.Buffer
 			if err := WriteWatchLine(&b, l); err != nil {
@@ -61,7 +52,7 @@ func TestWatchJSONKeepsToItsSchema(t *testing.T) {
 }
 
 func TestWatchText(t *testing.T) {
-	text := string(watchAs(t, watchIn("work"), Text, Options{}))
+	text := string(written(t, WriteWatch, watchIn("work"), Text, Options{}))
 	for _, want := range []string{
 		"GROWING  work\n", "process 12, work, Node v22.23.3, 2 restarts\n", "  heap          59.0 MiB ▁", "live 29.0 MiB, limit 100.0 MiB",
 		"  RSS          109.0 MiB ▁", "35 % of 200.0 MiB container", "- work; from 9 values, by chance 0.001\n", "  work: work\n", "! work",
@@ -73,7 +64,7 @@ func TestWatchText(t *testing.T) {
 	for _, hostile := range hostileStrings {
 		r := watchIn(hostile)
 		for _, width := range []int{0, 40, 200} {
-			obeyedByTerminals(t, watchAs(t, r, Text, Options{Width: width, Verbose: true}))
+			obeyedByTerminals(t, written(t, WriteWatch, r, Text, Options{Width: width, Verbose: true}))
 			for _, l := range WatchScreen(&r.Targets[0], Options{Width: width}) {
 				obeyedByTerminals(t, []byte(l+"\n"))
 				if w := max(width, 80); width != 40 && columns(l) > w {
@@ -101,11 +92,11 @@ func TestSparkline(t *testing.T) {
 func TestWatchPlot(t *testing.T) {
 	r := watchIn("work")
 	r.Targets = append(r.Targets, WatchTarget{Name: "nothing seen"}, r.Targets[0])
-	if svg := string(watchAs(t, r, SVG, Options{})); !strings.Contains(svg, "resident memory") || !strings.Contains(svg, "left by full collections") || !strings.Contains(svg, "heap limit 100 MiB") {
+	if svg := string(written(t, WriteWatch, r, SVG, Options{})); !strings.Contains(svg, "resident memory") || !strings.Contains(svg, "left by full collections") || !strings.Contains(svg, "heap limit 100 MiB") {
 		t.Errorf("the plot lacks its legend: %.300s", svg)
 	}
-	if png := watchAs(t, r, PNG, Options{}); !bytes.HasPrefix(png, []byte("\x89PNG")) {
+	if png := written(t, WriteWatch, r, PNG, Options{}); !bytes.HasPrefix(png, []byte("\x89PNG")) {
 		t.Errorf("no PNG: %q", png[:8])
 	}
-	_ = watchAs(t, &Watch{}, SVG, Options{})
+	_ = written(t, WriteWatch, &Watch{}, SVG, Options{})
 }

@@ -99,7 +99,7 @@ func (c *doctorCommand) run(ctx context.Context, args []string) error {
 // doctorReport maps facts and what they say to what is told.
 func doctorReport(f memory.Facts, found []memory.Finding) *report.Doctor {
 	r := &report.Doctor{
-		Command: "doctor", Version: thisBuild().Version, Verdict: report.Healthy,
+		Head: head("doctor"), Verdict: report.Healthy,
 		Target:  report.DoctorTarget{PID: f.PID, Script: f.Script, NodeVersion: f.NodeVersion},
 		Process: processMemory(f.Process), Memory: memoryParts(f.Account()), Container: containerOf(f.Group),
 		Host:     report.HostMemory{Total: f.Host.Total, Available: f.Host.Available},

@@ -20,7 +20,7 @@ func loopReport(a *eventloop.Analysis) *report.Loop {
 	rec := a.Recording
 	since := func(us int64) float64 { return float64(us-rec.Start) / 1000 }
 	r := &report.Loop{
-		Version: thisBuild().Version, Target: loopTarget(rec), NodeVersion: rec.Target.NodeVersion,
+		Head: head("loop"), Target: loopTarget(rec), NodeVersion: rec.Target.NodeVersion,
 		Verdict: report.Verdict(a.Verdict), Sentence: a.Sentence, Delay: loopDelay(a.Delay, a.Measured),
 		Utilization: a.Utilization, GCShare: a.GCShare, ThresholdMS: inMS(a.Threshold),
 		DurationMS: since(rec.End), ProfiledMS: inMS(a.Profiled), StarvedMS: inMS(a.Starved), Warnings: a.Warnings,

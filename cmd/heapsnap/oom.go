@@ -140,7 +140,7 @@ var causeWords = map[string]string{
 // oomReport maps evidence and death to what is told.
 func oomReport(e *oom.Evidence, d *oom.Death) *report.OOM {
 	r := &report.OOM{
-		Command: "oom", Version: thisBuild().Version, Verdict: report.Explained, Death: string(d.Kind), Cause: d.Cause, Sentence: d.Title,
+		Head: head("oom"), Verdict: report.Explained, Death: string(d.Kind), Cause: d.Cause, Sentence: d.Title,
 		Evidence: d.Evidence, Findings: memoryFindings(d.Findings), Change: d.Change, Collect: d.Collect, Warnings: e.Warnings,
 		Target: report.DoctorTarget{NodeVersion: e.Node}, Figures: d.FactsOf,
 	}

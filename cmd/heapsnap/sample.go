@@ -289,7 +289,7 @@ func sampleReport(p *heapprofile.Profile, original heapprofile.Original) *report
 }
 
 func newSampleReport(p *heapprofile.Profile) *report.Sample {
-	r := &report.Sample{Command: "sample", Version: thisBuild().Version, Kind: "live"}
+	r := &report.Sample{Head: head("sample"), Kind: "live"}
 	if i := p.Info; i != nil {
 		r.Target = report.SampleTarget{PID: i.PID, Script: i.Script, NodeVersion: i.NodeVersion, ThreadID: i.ThreadID}
 		r.Interval, r.DurationMS = i.Interval, float64(i.Duration.Milliseconds())

@@ -181,7 +181,7 @@ func parseID(text string) (heapsnap.ObjectID, error) {
 }
 
 func viewHead(s *heapsnap.Snapshot, command, path string) report.ViewHead {
-	return report.ViewHead{Command: command, Version: thisBuild().Version, Capture: check.Describe(s, path), Warnings: s.Warnings()}
+	return report.ViewHead{Head: head(command), Capture: check.Describe(s, path), Warnings: s.Warnings()}
 }
 
 // page cuts a list to what --skip and --limit say.

@@ -248,7 +248,7 @@ func sourceOf(ctx context.Context, s *cdp.Session, f *eventloop.Freeze, pid int)
 // tell makes the report of what was seen.
 func (t *targetFlags) tell(f *eventloop.Freeze, target cdp.Target, places eventloop.FreezePlaces, warnings []string, worker ...string) *report.Stuck {
 	s := &report.Stuck{
-		Command: "stuck", Version: thisBuild().Version, Cause: string(f.Cause), Fix: f.Cause.Fix(), Warnings: warnings, Answers: f.Answers,
+		Head: head("stuck"), Cause: string(f.Cause), Fix: f.Cause.Fix(), Warnings: warnings, Answers: f.Answers,
 		LateMs: ms(f.Late), WatchedMs: ms(f.Watched),
 		Target: report.StuckTarget{PID: target.PID, Script: target.Script, NodeVersion: target.NodeVersion, Worker: strings.Join(worker, "")},
 	}

@@ -114,8 +114,7 @@ func (a *app) salvageFlag(cmd *cobra.Command) {
 func summarize(got *heapsnap.Summary, path string) *report.Summary {
 	st := got.Statistics
 	sum := &report.Summary{
-		Command: "summary",
-		Version: thisBuild().Version,
+		Head:    head("summary"),
 		Capture: check.DescribeSummary(got, path),
 		Nodes:   got.Nodes,
 		Edges:   got.Edges,

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"heapsnap/report"
 )
 
 // version is set by the linker in a release build.
@@ -41,6 +43,11 @@ func thisBuild() build {
 		}
 	}
 	return b
+}
+
+// head is what the report of a command begins with.
+func head(command string) report.Head {
+	return report.Head{Command: command, Version: thisBuild().Version}
 }
 
 func newVersion(a *app) *cobra.Command {

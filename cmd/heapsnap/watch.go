@@ -450,7 +450,7 @@ func (c *watchCommand) tell(r *report.Watch) error {
 
 // report maps what was seen to what is told.
 func (c *watchCommand) report(failed error) *report.Watch {
-	r := &report.Watch{Command: "watch", Version: thisBuild().Version, Verdict: report.Inconclusive, Started: c.begun.UTC(), DurationMS: inMS(time.Since(c.begun))}
+	r := &report.Watch{Head: head("watch"), Verdict: report.Inconclusive, Started: c.begun.UTC(), DurationMS: inMS(time.Since(c.begun))}
 	if failed != nil {
 		r.Warnings = append(r.Warnings, failed.Error())
 	}
