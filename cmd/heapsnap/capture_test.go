@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"heapsnap/cdp"
 	"heapsnap/heapsnap"
@@ -20,42 +18,15 @@ import (
 func program(t *testing.T, flags ...string) int {
 	t.Helper()
 	all := nodes.All(t)
-	script := filepath.Join(t.TempDir(), "waits-for-capture.js")
-	source := `const { Worker } = require('node:worker_threads');
+	script := writeScript(t, "waits-for-capture.js", `const { Worker } = require('node:worker_threads');
 class Marked {} globalThis.marked = new Marked();
 new Worker('setInterval(() => {}, 1e6); require("node:worker_threads").parentPort.postMessage(1)', { eval: true }).once('message', () => console.log('ready'));
 setInterval(() => {}, 1e6);
-`
-	if err := os.WriteFile(script, []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`)
 	cmd := exec.Command(all[len(all)-1].Path, append(flags, script)...)
-	var out bytes.Buffer
-	ready := make(chan struct{})
-	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
-		if out.Write(p); strings.Contains(out.String(), "ready") {
-			close(ready)
-		}
-		return len(p), nil
-	})
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	select {
-	case <-ready:
-	case <-time.After(30 * time.Second):
-		t.Fatal("the program did not start within 30 s")
-	}
+	startUntil(t, cmd, "ready")
 	return cmd.Process.Pid
 }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestCaptureOfALiveProcess(t *testing.T) {
 	pid := program(t)

@@ -20,11 +20,7 @@ import (
 func script(t *testing.T, source string) (node, path string) {
 	t.Helper()
 	all := nodes.All(t)
-	path = filepath.Join(t.TempDir(), "app.js")
-	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return all[len(all)-1].Path, path
+	return all[len(all)-1].Path, writeScript(t, "app.js", source)
 }
 
 // A leak of a kind that is in no rule: a ring of WeakRef's opposite, made up

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,10 +50,7 @@ else if (kind !== 'worker' && kind !== 'child') console.log('ready');
 // hoard starts the program and waits until it has what it keeps.
 func hoard(t *testing.T, g *cgroup.Group, node nodes.Node, args ...string) int {
 	t.Helper()
-	script := filepath.Join(t.TempDir(), "hoarder.js")
-	if err := os.WriteFile(script, []byte(hoarder), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	script := writeScript(t, "hoarder.js", hoarder)
 	for i, a := range args {
 		if a == "SCRIPT" {
 			args[i] = script
@@ -65,23 +60,7 @@ func hoard(t *testing.T, g *cgroup.Group, node nodes.Node, args ...string) int {
 	if g != nil {
 		cmd = g.Command(node.Path, args...)
 	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	waitFor(t, func() bool {
-		text, _ := os.ReadFile(out.Name())
-		return strings.Contains(string(text), "ready")
-	})
+	startUntil(t, cmd, "ready")
 	return cmd.Process.Pid
 }
 

@@ -31,10 +31,7 @@ func TestOOMOfAHeapLimit(t *testing.T) {
 	all := nodes.All(t)
 	node := all[len(all)-1]
 	dir := t.TempDir()
-	script := filepath.Join(t.TempDir(), "dying.js")
-	if err := os.WriteFile(script, []byte(dying), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	script := writeScript(t, "dying.js", dying)
 	cmd := exec.Command(node.Path, "--max-old-space-size=30", "--report-on-fatalerror", "--heapsnapshot-near-heap-limit=1", script)
 	cmd.Dir = dir
 	var log bytes.Buffer

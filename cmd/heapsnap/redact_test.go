@@ -141,13 +141,7 @@ func secretive(t *testing.T, node nodes.Node) string {
 		}
 		return len(p), nil
 	})
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	start(t, cmd)
 	select {
 	case <-ready:
 		return <-address

@@ -59,13 +59,7 @@ func serve(t *testing.T, mib int, flags ...string) *service {
 		return len(p), nil
 	})
 	s.cmd.Stdout, s.cmd.Stderr = see, see
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-	})
+	start(t, s.cmd)
 	select {
 	case <-ready:
 		return s
@@ -376,22 +370,9 @@ func TestCaptureUnderAMemoryLimit(t *testing.T) {
 func TestCaptureOfABlockedProgram(t *testing.T) {
 	for _, node := range nodes.All(t) {
 		t.Run(node.String(), func(t *testing.T) {
-			script := filepath.Join(t.TempDir(), "blocked.js")
-			text := "class Marked {} globalThis.marked = new Marked(); setTimeout(() => { console.log('ready'); for (;;) globalThis.n = (globalThis.n | 0) + 1; }, 50);"
-			if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			script := writeScript(t, "blocked.js", "class Marked {} globalThis.marked = new Marked(); setTimeout(() => { console.log('ready'); for (;;) globalThis.n = (globalThis.n | 0) + 1; }, 50);")
 			cmd := exec.Command(node.Path, script)
-			ready := make(chan struct{})
-			cmd.Stdout = writerFunc(func(p []byte) (int, error) { close(ready); return len(p), nil })
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			})
-			<-ready
+			startUntil(t, cmd, "ready")
 			dir := t.TempDir()
 			r := heapsnapIn(t, dir, nil, "capture", "--pid", strconv.Itoa(cmd.Process.Pid), "-o", "a.heapsnapshot", "--timeout", "60s")
 			if r.code != 0 || !strings.Contains(r.errors, "the event loop is blocked") {

@@ -40,28 +40,9 @@ console.log('ready');
 
 func runKeeper(t *testing.T, node nodes.Node, args ...string) int {
 	t.Helper()
-	script := filepath.Join(t.TempDir(), "keeper.js")
-	if err := os.WriteFile(script, []byte(keeper), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
+	script := writeScript(t, "keeper.js", keeper)
 	cmd := exec.Command(node.Path, append([]string{"--inspect-port=0", script}, args...)...)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	waitFor(t, func() bool {
-		text, _ := os.ReadFile(out.Name())
-		return strings.Contains(string(text), "ready")
-	})
+	startUntil(t, cmd, "ready")
 	return cmd.Process.Pid
 }
 

@@ -116,26 +116,11 @@ func freeze(t *testing.T, node nodes.Node, kind string, flags ...string) *frozen
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := os.Create(filepath.Join(dir, "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
 	cmd := exec.Command(node.Path, append(flags, p.path, kind, dir)...)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p.out = transcript(t, cmd)
+	start(t, cmd)
+	t.Cleanup(func() { p.release(t) }) // before the program is killed: its child process ends by itself
 	p.pid = cmd.Process.Pid
-	t.Cleanup(func() {
-		p.release(t) // its child process ends by itself
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	p.out = func() string {
-		b, _ := os.ReadFile(out.Name())
-		return string(b)
-	}
 	waitFor(t, func() bool { return strings.Contains(p.out(), "frozen\n") })
 	time.Sleep(50 * time.Millisecond) // it says so just before
 	return p

@@ -69,13 +69,7 @@ func startWatch(t *testing.T, args ...string) *watching {
 		defer w.mu.Unlock()
 		return w.text.Write(p)
 	})
-	if err := w.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = w.cmd.Process.Kill()
-		_ = w.cmd.Wait()
-	})
+	start(t, w.cmd)
 	return w
 }
 
@@ -96,13 +90,7 @@ func runBusy(t *testing.T, node nodes.Node, script string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(node.Path, "--inspect-port=0", "--max-old-space-size=100", script)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	start(t, cmd)
 	waitFor(t, func() bool {
 		all, err := cdp.Local(t.Context())
 		for _, p := range all {
@@ -173,18 +161,9 @@ func TestWatchLeavesNoProbe(t *testing.T) {
 	node := all[len(all)-1]
 	for _, end := range []os.Signal{os.Interrupt, os.Kill} {
 		t.Run(end.String(), func(t *testing.T) {
-			script := filepath.Join(t.TempDir(), "busy.js")
-			if err := os.WriteFile(script, []byte(busy), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			script := writeScript(t, "busy.js", busy)
 			cmd := exec.Command(node.Path, "--inspect=127.0.0.1:0", script)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			}()
+			start(t, cmd)
 			var target *cdp.Target
 			waitFor(t, func() bool {
 				local, _ := cdp.Local(t.Context())
@@ -283,13 +262,7 @@ func TestWatchActs(t *testing.T) {
 			}
 			cmd := exec.Command(node.Path, "--inspect-port=0", "--max-old-space-size=60", script)
 			cmd.Dir = dir
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			}()
+			start(t, cmd)
 			waitFor(t, func() bool { return process(t, cmd.Process.Pid).CatchesUSR1 })
 			w := startWatch(t, "--pid", strconv.Itoa(cmd.Process.Pid), "--once", "--when", "heap>20%limit", "--when", "heap>25%limit", "--do", do, "--dir", dumps,
 				"--sample-for", "1s", "--near-heap-limit", "1", "--metrics", "127.0.0.1:0")
