@@ -28,6 +28,11 @@ func writeAnswer(w io.Writer, a answer, what string, f Format, o Options) error 
 	return fmt.Errorf("%w: %s cannot be shown as %s", ErrNoForm, what, f)
 }
 
+// judged is the first line of a result: its verdict, and that in words.
+func (p *page) judged(v Verdict, s style, sentence string) {
+	p.marked(0, strings.ToUpper(clip(string(v), 20))+"  ", s, bold, sentence)
+}
+
 // aboutProcess names a process as far as it is known: its id, its main script,
 // the worker thread of it, its Node.
 func aboutProcess(pid int, script string, worker int, node string) []string {

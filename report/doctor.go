@@ -68,7 +68,7 @@ func (r *Doctor) text(p *page) {
 	if r.Verdict == Trouble {
 		s = red
 	}
-	p.marked(0, strings.ToUpper(clip(string(r.Verdict), 20))+"  ", s, bold, r.Sentence)
+	p.judged(r.Verdict, s, r.Sentence)
 	p.about(aboutProcess(r.Target.PID, r.Target.Script, 0, r.Target.NodeVersion))
 	p.memoryParts(r.Memory, r.Process.RSS, r.Heaps)
 	p.heading(0, "Limits")

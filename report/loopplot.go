@@ -46,20 +46,12 @@ var (
 )
 
 func drawLoop(c draw.Canvas, r *Loop) error {
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
-	c = draw.Crop(c, margin, -margin, margin, -margin)
-	title := words(13, true)
-	y := c.Max.Y
+	c = sheet(c)
 	headline := clip(r.Sentence, 200)
 	if headline == "" {
 		headline = "heapsnap loop: " + clip(string(r.Verdict), 20)
 	}
-	for _, l := range fitLines(title, headline, c.Max.X-c.Min.X) {
-		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, l)
-		y -= title.FontExtents().Height + 1
-	}
-	y -= 3
+	y := drawHeadline(c, headline) - 3
 	sub := words(9.5, false)
 	about := fmt.Sprintf("delay p50 %s, p99 %s, max %s; utilization %.0f %%, garbage collection %.0f %%",
 		FormatMS(r.Delay.P50), FormatMS(r.Delay.P99), FormatMS(r.Delay.Max), 100*r.Utilization, 100*r.GCShare)

@@ -45,16 +45,8 @@ func (p *page) loopVerdict(r *Loop) {
 	case Healthy:
 		s = green
 	}
-	p.marked(0, strings.ToUpper(clip(string(r.Verdict), 20))+"  ", s, bold, r.Sentence)
-	var about []string
-	if r.Target != "" {
-		about = append(about, clip(r.Target, maxPath/4))
-	}
-	if r.NodeVersion != "" {
-		about = append(about, "Node "+clip(r.NodeVersion, 20))
-	}
-	about = append(about, FormatMS(r.ProfiledMS)+" of profile")
-	p.prose(0, "", dim, strings.Join(about, ", "))
+	p.judged(r.Verdict, s, r.Sentence)
+	p.about(append(aboutProcess(0, r.Target, 0, r.NodeVersion), FormatMS(r.ProfiledMS)+" of profile"))
 }
 
 func (p *page) loopFinding(number int, f *LoopFinding) {

@@ -133,18 +133,28 @@ func plotAs(f Format) func(io.Writer, *Report, Options) error {
 	return func(w io.Writer, r *Report, _ Options) error { return Plot(w, r, f, Size{}) }
 }
 
-func drawReport(c draw.Canvas, r *Report) error {
+// sheet paints the ground of a picture and returns what its margins leave.
+func sheet(c draw.Canvas) draw.Canvas {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
-	c = draw.Crop(c, margin, -margin, margin, -margin)
+	return draw.Crop(c, margin, -margin, margin, -margin)
+}
 
+// drawHeadline writes a text at the top, in as many lines as it needs, and
+// returns where the last one ends.
+func drawHeadline(c draw.Canvas, text string) (y vg.Length) {
 	title := words(13, true)
-	y := c.Max.Y
-	for _, l := range fitLines(title, headline(r), c.Max.X-c.Min.X) {
+	y = c.Max.Y
+	for _, l := range fitLines(title, text, c.Max.X-c.Min.X) {
 		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, l)
 		y -= title.FontExtents().Height + 1
 	}
-	y -= 3
+	return y
+}
+
+func drawReport(c draw.Canvas, r *Report) error {
+	c = sheet(c)
+	y := drawHeadline(c, headline(r)) - 3
 	sub := words(9.5, false)
 	if len(r.Captures) > 0 {
 		c.FillText(sub, vg.Point{X: c.Min.X, Y: y}, fitText(sub, clip(captureLine(r), 200), c.Max.X-c.Min.X))

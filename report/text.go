@@ -768,8 +768,7 @@ func writeSummaryText(w io.Writer, s *Summary, o Options) error {
 	if s.Capture.NodeVersion != "" {
 		about = append(about, "Node "+clip(s.Capture.NodeVersion, 20))
 	}
-	about = append(about, plural(s.Edges, "reference", "references"))
-	p.prose(0, "", dim, strings.Join(about, ", "))
+	p.about(append(about, plural(s.Edges, "reference", "references")))
 
 	p.heading(0, "Statistics")
 	st := s.Statistics

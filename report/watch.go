@@ -190,7 +190,7 @@ func (r *Watch) text(p *page) {
 	case Steady:
 		s = green
 	}
-	p.marked(0, strings.ToUpper(clip(string(r.Verdict), 20))+"  ", s, bold, r.Sentence)
+	p.judged(r.Verdict, s, r.Sentence)
 	for i := range r.Targets {
 		r.Targets[i].text(p, len(r.Targets) > 1)
 	}

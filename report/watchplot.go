@@ -28,9 +28,7 @@ func plotWatch(w io.Writer, r *Watch, f Format, size Size) error {
 const watchPanels = 4
 
 func drawWatch(c draw.Canvas, r *Watch) error {
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
-	c = draw.Crop(c, margin, -margin, margin, -margin)
+	c = sheet(c)
 	targets := r.Targets[:min(len(r.Targets), watchPanels)]
 	height := (c.Max.Y - c.Min.Y) / vg.Length(max(1, len(targets)))
 	for i := range targets {
@@ -45,17 +43,11 @@ func drawWatch(c draw.Canvas, r *Watch) error {
 }
 
 func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
-	title := words(13, true)
-	y := c.Max.Y
 	name := t.Name
 	if t.Script != "" {
 		name = lastName(t.Script)
 	}
-	for _, l := range fitLines(title, clip(name, 60)+": "+clip(t.Sentence, 200), c.Max.X-c.Min.X) {
-		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, l)
-		y -= title.FontExtents().Height + 1
-	}
-	y -= 4
+	y := drawHeadline(c, clip(name, 60)+": "+clip(t.Sentence, 200)) - 4
 	if len(t.Curve) == 0 {
 		return nil
 	}
