@@ -75,6 +75,16 @@ func (p *Pass) apiCalls(script string, api []string, role string, accept func(sr
 	return found
 }
 
+// firstMakers returns the makers of the first of places that has any.
+func (p *Pass) firstMakers(places []place, api []string, role string) []Location {
+	for _, pl := range places {
+		if makers := p.makers(pl.Location, api, role); len(makers) > 0 {
+			return makers
+		}
+	}
+	return nil
+}
+
 // makers returns the calls of api that most likely made what the function or
 // class at l hangs on: a call that l stands in, else the one in the nearest
 // function around it, else those of the whole script.

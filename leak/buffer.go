@@ -45,10 +45,7 @@ func explainBuffer(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if explainClosure(p, g, holder) != nil {
 		return nil // which tells the variable that keeps them
 	}
-	o := p.describe(holder)
-	if p.isContext(holder) {
-		o.Name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	}
+	o := p.describeFor(g, holder)
 	c := &claim{
 		specific: content,
 		title:    fmt.Sprintf("buffers are put into %s and stay there", o.Name),
@@ -158,8 +155,7 @@ func (p *Pass) partCalls(adders []Location, sure, other []string) []Location {
 		found = elsewhere
 	}
 	const most = 3
-	found = p.compact(found)
-	return found[:min(len(found), most)]
+	return p.compactTo(found, most)
 }
 
 // tokenAt returns the token that stands at a place.

@@ -77,10 +77,7 @@ func explainChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if links[best] < minLinks {
 		return nil
 	}
-	o := p.describe(holder)
-	if p.isContext(holder) {
-		o.Name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	}
+	o := p.describeFor(g, holder)
 	c := &claim{
 		specific: content,
 		title:    fmt.Sprintf("each function keeps the one before it through its variable %q", best),

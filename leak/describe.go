@@ -232,6 +232,21 @@ func (p *Pass) describe(n heapsnap.Node) Object {
 	return o
 }
 
+// describeFor is describe for the holder of a site: of the variables of a
+// function it is the one that the site is about.
+func (p *Pass) describeFor(g *diff.GrowthSite, holder heapsnap.Node) Object {
+	o := p.describe(holder)
+	if p.isContext(holder) {
+		o.Name = p.variable(holder, g.Label)
+	}
+	return o
+}
+
+// variable names a variable by the script of the context that it is in.
+func (p *Pass) variable(context heapsnap.Node, name string) string {
+	return fmt.Sprintf("variable %q in %s", name, shortScript(p.contextScript(context)))
+}
+
 // referenceName is `"feed" in app.js` for a variable, `.sessions of Registry
 // "registry" in app.js` for a property, at most depth objects up.
 func (p *Pass) referenceName(n heapsnap.Node, depth int) string {

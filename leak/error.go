@@ -140,10 +140,8 @@ func explainCauses(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	if len(chain) < minLinks || label == "" {
 		return nil
 	}
-	o := p.describe(holder)
-	if p.isContext(holder) {
-		o.Name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	} else if g.Label != anyEntry && holder == g.Holder {
+	o := p.describeFor(g, holder)
+	if !p.isContext(holder) && g.Label != anyEntry && holder == g.Holder {
 		o.Name = fmt.Sprintf(".%s of %s", g.Label, o.Name)
 	}
 	c := &claim{

@@ -48,7 +48,7 @@ func explainGrowth(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	switch {
 	case p.isContext(holder) && label != anyEntry:
 		c.title = fmt.Sprintf("variable %q keeps more and more %s", label, what)
-		c.holder.Name = fmt.Sprintf("variable %q in %s", label, shortScript(p.contextScript(holder)))
+		c.holder.Name = p.variable(holder, label)
 		c.identity[0] = c.holder.Name
 	case p.s.Type(holder) == heapsnap.Synthetic:
 		c.title = fmt.Sprintf("more and more %s are held by nothing but V8's and Node's own %s", what, strings.Trim(p.class(holder), "()"))

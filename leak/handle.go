@@ -210,12 +210,7 @@ func (p *Pass) madeBy(c *claim, owners []heapsnap.Node, api []string, role strin
 			}
 		}
 	}
-	for i := range hanging {
-		if makers := p.makers(hanging[i].Location, api, role); len(makers) > 0 {
-			c.where = append(c.where, makers...)
-			break
-		}
-	}
+	c.where = append(c.where, p.firstMakers(hanging, api, role)...)
 	if len(c.where) == 0 {
 		const most = 4 // more are no answer
 		var found []Location

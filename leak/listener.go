@@ -162,8 +162,7 @@ func (p *Pass) compositeSignals(g *diff.GrowthSite, holder heapsnap.Node) *claim
 		}
 	}
 	const most = 4
-	c.where = p.compact(c.where)
-	c.where = c.where[:min(len(c.where), most)]
+	c.where = p.compactTo(c.where, most)
 	if len(c.where) == 0 {
 		return nil
 	}
@@ -347,6 +346,12 @@ func (p *Pass) compact(all []Location) []Location {
 		}
 	}
 	return out
+}
+
+// compactTo is compact, and at most so many of it.
+func (p *Pass) compactTo(all []Location, most int) []Location {
+	all = p.compact(all)
+	return all[:min(len(all), most)]
 }
 
 // lineKey is equal for places in one line of what a person wrote.

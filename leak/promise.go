@@ -281,11 +281,9 @@ func explainPromiseChain(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *cla
 	if links < minChain || links*12 < hops {
 		return nil // something else makes it deep
 	}
-	o := p.describe(holder)
+	o := p.describeFor(g, holder)
 	first := promises[len(promises)-1]
-	if p.isContext(holder) {
-		o.Name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	} else if p.isPromise(holder) {
+	if p.isPromise(holder) {
 		first = holder
 	}
 	first = p.firstOf(first)

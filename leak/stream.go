@@ -57,6 +57,10 @@ func explainStream(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	return explainKeptStreams(p, g, holder)
 }
 
+// streamPlaces is how many places a finding about streams has: those behind are
+// less likely.
+const streamPlaces = 5
+
 // explainPiped is about the listeners that pipe() puts on its destination and
 // takes off when the source ends. lib/internal/streams/readable.js and
 // legacy.js (Node 18 to 26) write them in a function that sees the source as
@@ -102,9 +106,7 @@ func explainPiped(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 	for _, pl := range p.hanging(sources) {
 		c.where = append(c.where, pl.Location)
 	}
-	const most = 5
-	c.where = p.compact(c.where)
-	c.where = c.where[:min(len(c.where), most)]
+	c.where = p.compactTo(c.where, streamPlaces)
 	c.evidence = append(c.evidence, p.streamStates(sources)...)
 	c.fix = "end() or destroy() the stream that is piped when its owner ends, which takes the listeners off again; or call unpipe(). pipeline() does so after an error, too."
 	return c
@@ -171,20 +173,13 @@ func explainKeptStreams(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *clai
 	}
 	c.where = p.addersOf(holder, anyEntry, g.Entries)
 	hanging := p.hanging(streams)
-	for i := range hanging {
-		if makers := p.makers(hanging[i].Location, openers, "makes the stream"); len(makers) > 0 {
-			c.where = append(c.where, makers...)
-			break
-		}
-	}
+	c.where = append(c.where, p.firstMakers(hanging, openers, "makes the stream")...)
 	if len(c.where) == 0 {
 		for _, pl := range hanging {
 			c.where = append(c.where, pl.Location)
 		}
 	}
-	const most = 5
-	c.where = p.compact(c.where)
-	c.where = c.where[:min(len(c.where), most)]
+	c.where = p.compactTo(c.where, streamPlaces)
 	c.evidence = append(c.evidence, p.streamStates(streams)...)
 	c.fix = "Call end(), close() or destroy() on each stream when its owner ends, and take it out there: what it has outside the heap (a file, zlib's state) goes only then."
 	return c

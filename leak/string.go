@@ -65,10 +65,7 @@ func explainParts(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 		return nil
 	}
 	slices.SortStableFunc(parts, func(a, b heapsnap.Node) int { return p.d.Cohort(a) - p.d.Cohort(b) })
-	o := p.describe(holder)
-	if p.isContext(holder) {
-		o.Name = fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
-	}
+	o := p.describeFor(g, holder)
 	c := &claim{
 		specific: content,
 		title:    fmt.Sprintf("parts of texts are put into %s, and keep the whole texts", o.Name),
@@ -192,7 +189,7 @@ func explainLonger(p *Pass, g *diff.GrowthSite, holder heapsnap.Node) *claim {
 func (p *Pass) textName(g *diff.GrowthSite, holder heapsnap.Node) string {
 	switch name := p.describe(holder).Name; {
 	case p.isContext(holder) && g.Label != anyEntry:
-		return fmt.Sprintf("variable %q in %s", g.Label, shortScript(p.contextScript(holder)))
+		return p.variable(holder, g.Label)
 	case g.Label != anyEntry:
 		return fmt.Sprintf(".%s of %s", g.Label, name)
 	default:
