@@ -3,14 +3,10 @@ package cdp
 import (
 	"context"
 	"fmt"
-	"time"
 
 	proto "github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/heapprofiler"
 )
-
-// trackingCleanup bounds the command that ends tracking.
-const trackingCleanup = 5 * time.Second
 
 // TrackAllocations makes V8 note, of every object from now on, which functions
 // were being called when it was made; snapshots then have it for those that
@@ -23,10 +19,7 @@ func (s *Session) TrackAllocations(ctx context.Context) (stop func(), err error)
 		return nil, fmt.Errorf("track allocations: %w", err)
 	}
 	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackingCleanup)
-		defer cancel()
-		// stopTrackingHeapObjects would send a snapshot. If this fails, the
-		// session is ending, and tracking ends with it.
-		_, _ = proto.Call(ctx, s, heapprofiler.Disable, proto.Empty{})
+		// stopTrackingHeapObjects would send a snapshot.
+		undo(ctx, s, heapprofiler.Disable, undoPatience)
 	}, nil
 }

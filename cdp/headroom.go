@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,47 +174,13 @@ func memoryLeft(read func(string) (string, error), pid int) (have uint64, limit 
 			lower(kb<<10, "host memory")
 		}
 	}
-	proc := "/proc/self"
-	if pid > 0 {
-		proc = "/proc/" + strconv.Itoa(pid)
-	}
-	groups, err := read(proc + "/cgroup")
-	if err != nil {
-		return have, limit
-	}
-	for line := range strings.Lines(groups) {
-		// "4:memory:/docker/0a1b" (v1), "0::/system.slice/app.service" (v2)
-		cols := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(cols) != 3 {
-			continue
-		}
-		var v cgroupFiles
-		switch {
-		case cols[0] == "0" && cols[1] == "":
-			v = cgroupV2
-		case slices.Contains(strings.Split(cols[1], ","), "memory"):
+	for _, g := range ControlGroups(read, pid) {
+		v := cgroupV2
+		if g.Version == 1 {
 			v = cgroupV1
-		default:
-			continue
 		}
-		// In a container the path may be the host's while its own group is
-		// mounted at the top: a group that is not there is passed over, the top
-		// never is. A target in another container shows its mounts in its root.
-		tops := v.mounts
-		if pid > 0 {
-			for _, m := range v.mounts {
-				tops = append(tops[:len(tops):len(tops)], proc+"/root"+m)
-			}
-		}
-		for _, top := range tops {
-			for group := path.Clean("/" + cols[2]); ; group = path.Dir(group) {
-				if left, max, ok := v.left(read, filepath.Join(top, group)); ok {
-					lower(left, fmt.Sprintf("cgroup %s (%s)", group, size(max)))
-				}
-				if group == "/" {
-					break
-				}
-			}
+		if left, max, ok := v.left(read, g.Folder); ok {
+			lower(left, fmt.Sprintf("cgroup %s (%s)", g.Name, size(max)))
 		}
 	}
 	return have, limit
@@ -224,7 +188,6 @@ func memoryLeft(read func(string) (string, error), pid int) (have uint64, limit 
 
 // cgroupFiles are the names of one cgroup version.
 type cgroupFiles struct {
-	mounts  []string
 	limits  []string
 	usage   string
 	unused  string // key in memory.stat: file cache that the kernel drops first
@@ -233,14 +196,12 @@ type cgroupFiles struct {
 
 var (
 	cgroupV2 = cgroupFiles{
-		mounts:  []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"},
 		limits:  []string{"memory.max", "memory.high"},
 		usage:   "memory.current",
 		unused:  "inactive_file",
 		noLimit: 1 << 60,
 	}
 	cgroupV1 = cgroupFiles{
-		mounts:  []string{"/sys/fs/cgroup/memory"},
 		limits:  []string{"memory.limit_in_bytes"},
 		usage:   "memory.usage_in_bytes",
 		unused:  "total_inactive_file",

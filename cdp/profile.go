@@ -10,9 +10,6 @@ import (
 	"github.com/chromedp/cdproto/profiler"
 )
 
-// profilerCleanup bounds the commands that take the profiler away again.
-const profilerCleanup = 5 * time.Second
-
 // StartProfile starts V8's CPU profiler on the session's thread; a sample is
 // taken every interval. [Session.StopProfile] is owed. The end of the session,
 // also by the death of this program, ends the profiler in the target.
@@ -51,13 +48,8 @@ func (s *Session) StopProfile(ctx context.Context) ([]byte, error) {
 	return r.Profile, nil
 }
 
-// dropProfiler disables the profiler, which also ends a running profile. If it
-// fails the session is ending, and the profiler ends with it.
-func (s *Session) dropProfiler(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), profilerCleanup)
-	defer cancel()
-	_, _ = proto.Call(ctx, s, profiler.Disable, proto.Empty{})
-}
+// dropProfiler disables the profiler, which also ends a running profile.
+func (s *Session) dropProfiler(ctx context.Context) { undo(ctx, s, profiler.Disable, undoPatience) }
 
 // Deoptimize makes V8 drop the code it has optimized so far; what is hot is
 // optimized anew within some hundred milliseconds. Code that was optimized
@@ -67,11 +59,7 @@ func (s *Session) dropProfiler(ctx context.Context) {
 // is on for that moment only (V8's src/debug/debug-coverage.cc, SelectMode); V8
 // walks the heap for it, 0.2 s for 100 MB.
 func (s *Session) Deoptimize(ctx context.Context) error {
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), profilerCleanup)
-		defer cancel()
-		_, _ = proto.Call(ctx, s, profiler.StopPreciseCoverage, proto.Empty{})
-	}()
+	defer undo(ctx, s, profiler.StopPreciseCoverage, undoPatience)
 	no := false
 	params := profiler.StartPreciseCoverageParams{CallCount: &no, Detailed: &no}
 	if _, err := proto.Call(ctx, s, profiler.StartPreciseCoverage, params); err != nil {

@@ -3,7 +3,6 @@ package cdp
 import (
 	"context"
 	"fmt"
-	"time"
 
 	proto "github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/cdp/jsonv2"
@@ -21,9 +20,6 @@ type SamplingOptions struct {
 // SamplingInterval is the default. It costs less than can be measured on a busy service, and finds
 // what keeps a megabyte.
 const SamplingInterval = 64 << 10
-
-// samplingCleanup bounds the command that takes the sampler away.
-const samplingCleanup = 5 * time.Second
 
 // StartSampling starts V8's sampling heap profiler on the session's thread.
 // [Session.StopSampling] is owed. The end of the session, also by the death of
@@ -58,10 +54,7 @@ func (s *Session) StopSampling(ctx context.Context) ([]byte, error) {
 }
 
 // DropSampling ends the sampler when nobody wants its profile any more. The
-// command that was given up is on its way, so this waits behind it; if it fails
-// the session is ending, and the sampler ends with it.
+// command that was given up is on its way, so this waits behind it.
 func (s *Session) DropSampling(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), samplingCleanup)
-	defer cancel()
-	_, _ = proto.Call(ctx, s, heapprofiler.StopSampling, proto.Empty{})
+	undo(ctx, s, heapprofiler.StopSampling, undoPatience)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"unicode/utf16"
 
 	proto "github.com/chromedp/cdproto/cdp"
@@ -27,9 +26,6 @@ type Script struct {
 	Hash         string `json:"hash,omitempty"`
 	Source       string `json:"source,omitempty"` // its text, where no file has it; see OwnScripts
 }
-
-// debuggerCleanup bounds the command that takes the debugger away again.
-const debuggerCleanup = 5 * time.Second
 
 // Scripts lists the target's scripts in the order of loading, Node's own
 // included. Scripts all of whose functions were collected are not listed.
@@ -153,12 +149,7 @@ func (s *Session) Source(ctx context.Context, id string) (string, error) {
 // withDebugger runs f with the debugger enabled, for milliseconds, and sees to
 // it that no breakpoint or debugger statement stops the program meanwhile.
 func (s *Session) withDebugger(ctx context.Context, f func() error) error {
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), debuggerCleanup)
-		defer cancel()
-		// If this fails the session is ending, and the debugger ends with it.
-		_, _ = proto.Call(ctx, s, debugger.Disable, proto.Empty{})
-	}()
+	defer undo(ctx, s, debugger.Disable, undoPatience)
 	if _, err := proto.Call(ctx, s, debugger.Enable, debugger.EnableParams{}); err != nil {
 		return err
 	}

@@ -197,11 +197,7 @@ type Sampled struct {
 // Sample watches the thread with the CPU profiler for a while. If ctx or the
 // session ends first, the profiler ends too.
 func (s *Session) Sample(ctx context.Context, d time.Duration) ([]Sampled, error) {
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), samplerCleanup)
-		defer cancel()
-		_, _ = proto.Call(ctx, s, profiler.Disable, proto.Empty{})
-	}()
+	defer undo(ctx, s, profiler.Disable, samplerPatience)
 	if _, err := proto.Call(ctx, s, profiler.Enable, proto.Empty{}); err != nil {
 		return nil, fmt.Errorf("sample: %w", err)
 	}
@@ -220,7 +216,8 @@ func (s *Session) Sample(ctx context.Context, d time.Duration) ([]Sampled, error
 	return sampledStacks(r.Profile), nil
 }
 
-const samplerCleanup = 500 * time.Millisecond
+// samplerPatience is short: a thread that does not answer is what is looked into.
+const samplerPatience = 500 * time.Millisecond
 
 func sampledStacks(p *profiler.Profile) []Sampled {
 	times := map[int64]time.Duration{}

@@ -27,12 +27,9 @@ type TraceEvent struct {
 	Args     json.RawMessage `json:"args"`
 }
 
-// traceCleanup bounds the command that ends tracing when its result is not
-// wanted; traceSilence is how long no data means that there is no more.
-const (
-	traceCleanup = 5 * time.Second
-	traceSilence = 5 * time.Second // on a busy machine; the last batch tells the end
-)
+// traceSilence is how long no data means that there is no more, on a busy
+// machine; the last batch tells the end.
+const traceSilence = 5 * time.Second
 
 // Trace is a running trace.
 type Trace struct {
@@ -130,8 +127,5 @@ func (t *Trace) Stop(ctx context.Context) error {
 	}
 }
 
-func (t *Trace) drop(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceCleanup)
-	defer cancel()
-	_, _ = proto.Call(ctx, t.s, traceStop, proto.Empty{})
-}
+// drop ends a trace whose result is not wanted.
+func (t *Trace) drop(ctx context.Context) { undo(ctx, t.s, traceStop, undoPatience) }

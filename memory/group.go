@@ -3,9 +3,10 @@ package memory
 import (
 	"io/fs"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
+
+	"heapsnap/cdp"
 )
 
 // Read gives the text of a small file, named from the root of the system that
@@ -39,7 +40,6 @@ const noLimit = 1 << 60
 // admin-guide/cgroup-v1/memory.rst and admin-guide/cgroup-v2.rst.
 type groupFiles struct {
 	version                    int
-	mounts                     []string
 	limit, high, current, peak string
 	cache, anon                string   // keys of memory.stat
 	atLimit, kills             []string // file and key; a file of one number has no key
@@ -47,14 +47,14 @@ type groupFiles struct {
 
 var groupVersions = []groupFiles{
 	{
-		version: 1, mounts: []string{"/sys/fs/cgroup/memory"},
-		limit: "memory.limit_in_bytes", current: "memory.usage_in_bytes", peak: "memory.max_usage_in_bytes",
+		version: 1,
+		limit:   "memory.limit_in_bytes", current: "memory.usage_in_bytes", peak: "memory.max_usage_in_bytes",
 		cache: "total_inactive_file", anon: "total_rss",
 		atLimit: []string{"memory.failcnt", ""}, kills: []string{"memory.oom_control", "oom_kill"},
 	},
 	{
-		version: 2, mounts: []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"},
-		limit: "memory.max", high: "memory.high", current: "memory.current", peak: "memory.peak",
+		version: 2,
+		limit:   "memory.max", high: "memory.high", current: "memory.current", peak: "memory.peak",
 		cache: "inactive_file", anon: "anon",
 		atLimit: []string{"memory.events", "max"}, kills: []string{"memory.events", "oom_kill"},
 	},
@@ -64,53 +64,19 @@ var groupVersions = []groupFiles{
 // it the one with the lowest limit. pid 0 is the reader itself. A system without
 // control groups gives the zero Group.
 func GroupOf(read Read, pid int) Group {
-	proc := procDir(pid)
-	text, err := read(proc + "/cgroup")
-	if err != nil {
-		return Group{}
-	}
 	var own, found Group
-	for line := range strings.Lines(text) {
-		// "4:memory:/docker/0a1b" (version 1), "0::/system.slice/app.service" (2)
-		cols := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(cols) != 3 {
+	for _, c := range cdp.ControlGroups(read, pid) {
+		files := groupVersions[c.Version-1]
+		if !files.there(read, c.Folder) {
 			continue
 		}
-		var files groupFiles
-		switch {
-		case cols[0] == "0" && cols[1] == "":
-			files = groupVersions[1]
-		case slices.Contains(strings.Split(cols[1], ","), "memory"):
-			files = groupVersions[0]
-		default:
-			continue
+		g := files.read(read, c.Folder)
+		g.Path = c.Name
+		if own.Version == 0 {
+			own = g
 		}
-		tops := files.mounts
-		if pid > 0 { // one in another container shows its mounts in its root
-			for _, m := range files.mounts {
-				tops = append(tops[:len(tops):len(tops)], proc+"/root"+m)
-			}
-		}
-		for _, top := range tops {
-			// In a container the path may be the host's while its own group is
-			// mounted at the top: a group that is not there is passed over.
-			for name := path.Clean("/" + cols[2]); ; name = path.Dir(name) {
-				dir := path.Join(top, name)
-				g, ok := Group{}, files.there(read, dir)
-				if ok {
-					g = files.read(read, dir)
-					g.Path = name
-				}
-				if ok && own.Version == 0 {
-					own = g
-				}
-				if ok && g.Limit > 0 && (found.Version == 0 || g.Limit < found.Limit) {
-					found = g
-				}
-				if name == "/" {
-					break
-				}
-			}
+		if g.Limit > 0 && (found.Version == 0 || g.Limit < found.Limit) {
+			found = g
 		}
 	}
 	if found.Version == 0 {
