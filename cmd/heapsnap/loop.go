@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -116,22 +115,13 @@ func (c *loopCommand) run(ctx context.Context, cmd *cobra.Command, args []string
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, f := range files {
-			f.abandon()
-		}
-	}()
+	defer files.abandon()
 	rec, err := c.recording(ctx, named, command)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := f.write(f, rec); err != nil {
-			return fmt.Errorf("%s: %w", f.path, err)
-		}
-		if err := f.complete(); err != nil {
-			return err
-		}
+	if err := files.write(rec); err != nil {
+		return err
 	}
 	a := eventloop.Analyze(rec, c.options)
 	r := loopReport(a)
@@ -142,47 +132,30 @@ func (c *loopCommand) run(ctx context.Context, cmd *cobra.Command, args []string
 	return byVerdict(r.Verdict)
 }
 
-// recordingFile is a file that a recording is written to.
-type recordingFile struct {
-	*finalFile
-	write func(io.Writer, *eventloop.Recording) error
-}
-
 // open creates the files of --save and --export, before anything is recorded.
-func (c *loopCommand) open() (files []recordingFile, err error) {
-	fail := func(err error) ([]recordingFile, error) {
-		for _, f := range files {
-			f.abandon()
-		}
-		return nil, err
-	}
+func (c *loopCommand) open() (exportFiles[*eventloop.Recording], error) {
+	var saved exportFiles[*eventloop.Recording]
 	if c.save != "" {
 		// Only the owner: it has source code.
 		f, err := createFinal(c.save, 0o600)
 		if err != nil {
-			return fail(usagef("--save %s: %w", c.save, err))
+			return nil, usagef("--save %s: %w", c.save, err)
 		}
-		files = append(files, recordingFile{f, func(w io.Writer, r *eventloop.Recording) error { return r.Write(w) }})
+		saved = append(saved, exportFile[*eventloop.Recording]{f, func(w io.Writer, r *eventloop.Recording) error { return r.Write(w) }})
 	}
-	for _, spec := range c.exports {
-		format, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" || !slices.Contains(eventloop.ExportFormats(), format) {
-			return fail(usagef("--export %s: want FORMAT=PATH, FORMAT being one of %s", spec, strings.Join(eventloop.ExportFormats(), ", ")))
-		}
-		f, err := createFinal(path, 0o644)
-		if err != nil {
-			return fail(usagef("--export %s: %w", spec, err))
-		}
-		files = append(files, recordingFile{f, func(w io.Writer, r *eventloop.Recording) error { return eventloop.Export(w, r, format) }})
+	files, err := openExports(c.exports, eventloop.ExportFormats(), eventloop.Export)
+	if err != nil {
+		saved.abandon()
+		return nil, err
 	}
-	return files, nil
+	return append(saved, files...), nil
 }
 
 // recording makes or reads what is to be analysed.
 func (c *loopCommand) recording(ctx context.Context, named, command []string) (*eventloop.Recording, error) {
 	if len(named) == 1 && !c.target.named() {
 		if info, err := os.Stat(named[0]); err == nil && info.Mode().IsRegular() && recordingName(named[0]) {
-			return readRecording(named[0])
+			return readProfile(named[0], eventloop.ReadRecording)
 		} else if err != nil && recordingName(named[0]) {
 			return nil, usageError{err}
 		}
@@ -226,19 +199,6 @@ func (c *loopCommand) recorded(rec *eventloop.Recording, err error) (*eventloop.
 // recordingName reports whether a name is a recording's and not a script's.
 func recordingName(name string) bool {
 	return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".cpuprofile")
-}
-
-func readRecording(path string) (*eventloop.Recording, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	defer f.Close()
-	r, err := eventloop.ReadRecording(f)
-	if err != nil {
-		return nil, usagef("%s: %w", path, err)
-	}
-	return r, nil
 }
 
 // startPatience is how long a program may take until its event loop turns for

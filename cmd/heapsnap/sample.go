@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,19 +86,15 @@ func (c *sampleCommand) run(ctx context.Context, args []string) error {
 	if c.diff {
 		return c.compare(args[0], args[1])
 	}
-	files, err := c.open()
+	files, err := openExports(c.exports, heapprofile.ExportFormats(), heapprofile.Export)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, f := range files {
-			f.abandon()
-		}
-	}()
+	defer files.abandon()
 	var p *heapprofile.Profile
 	var original heapprofile.Original
 	if len(args) == 1 && !c.target.named() && strings.HasSuffix(strings.TrimSuffix(args[0], ".gz"), ".heapprofile") {
-		p, err = readHeapProfile(args[0])
+		p, err = readProfile(args[0], heapprofile.Read)
 		original = heapprofile.SourceMaps(os.ReadFile, nil)
 	} else {
 		p, original, err = c.record(ctx, args)
@@ -107,13 +102,8 @@ func (c *sampleCommand) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := heapprofile.Export(f, p, f.format); err != nil {
-			return fmt.Errorf("%s: %w", f.path, err)
-		}
-		if err := f.complete(); err != nil {
-			return err
-		}
+	if err := files.write(p); err != nil {
+		return err
 	}
 	r := sampleReport(p, original)
 	if c.all && r.Kind == "live" && p.Info != nil {
@@ -124,46 +114,6 @@ func (c *sampleCommand) run(ctx context.Context, args []string) error {
 
 func (c *sampleCommand) tell(r *report.Sample) error {
 	return c.out.write(func(w io.Writer, f report.Format, o report.Options) error { return report.WriteSample(w, r, f, o) })
-}
-
-type profileFile struct {
-	*finalFile
-	format string
-}
-
-// open creates the files of --export, before anything is sampled.
-func (c *sampleCommand) open() (files []profileFile, err error) {
-	for _, spec := range c.exports {
-		format, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" || !slices.Contains(heapprofile.ExportFormats(), format) {
-			err = usagef("--export %s: want FORMAT=PATH, FORMAT being one of %s", spec, strings.Join(heapprofile.ExportFormats(), ", "))
-		} else {
-			var f *finalFile
-			if f, err = createFinal(path, 0o644); err == nil {
-				files = append(files, profileFile{f, format})
-				continue
-			}
-			err = usagef("--export %s: %w", spec, err)
-		}
-		for _, f := range files {
-			f.abandon()
-		}
-		return nil, err
-	}
-	return files, nil
-}
-
-func readHeapProfile(path string) (*heapprofile.Profile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	defer f.Close()
-	p, err := heapprofile.Read(f)
-	if err != nil {
-		return nil, usagef("%s: %w", path, err)
-	}
-	return p, nil
 }
 
 // record samples a running process.
@@ -317,11 +267,11 @@ func sampleSites(sites []heapprofile.Site, whole uint64) []report.SampleSite {
 
 // compare tells what the second profile has more of.
 func (c *sampleCommand) compare(first, second string) error {
-	before, err := readHeapProfile(first)
+	before, err := readProfile(first, heapprofile.Read)
 	if err != nil {
 		return err
 	}
-	after, err := readHeapProfile(second)
+	after, err := readProfile(second, heapprofile.Read)
 	if err != nil {
 		return err
 	}
