@@ -514,6 +514,9 @@ func TestSourceKeepsNamesAndPlaces(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), `"mappings":"AAAA"`) || !strings.Contains(string(text), `const password = 'xxxxxxx';`) {
 		t.Errorf("source map: %s, %v", text, err)
 	}
+	if got, want := r.Source("{{\n//# sourceMappingURL=a.js.map\n// hunter2\n}}\n"), "{{\n//# sourceMappingURL=a.js.map\n// xxxxxxx\n}}\n"; got != want {
+		t.Errorf("in a module runner's function: got %q, want %q", got, want)
+	}
 }
 
 // Two runs over the same snapshot write the same.

@@ -30,13 +30,19 @@ var keywords = func() map[string]bool {
 // its strings would be less safe: one slash that is misread turns all that
 // follows inside out.
 func (r *Redactor) Source(text string) string {
-	comment := ""
-	if url := sourcemap.URL([]byte(text)); url != "" {
-		comment = "//# sourceMappingURL=" + r.sourceMapURL(url) + "\n"
-		text = text[:strings.LastIndex(text, "sourceMappingURL=")-len("//# ")]
-	}
 	var b strings.Builder
 	b.Grow(len(text))
+	before, url, after := sourcemap.Cut([]byte(text))
+	r.lines(&b, string(before))
+	if len(url) > 0 {
+		b.WriteString("//# sourceMappingURL=" + r.sourceMapURL(string(url)))
+		r.lines(&b, string(after))
+	}
+	return b.String()
+}
+
+// lines writes code, or a part of it.
+func (r *Redactor) lines(b *strings.Builder, text string) {
 	word := -1 // where one began
 	for i, c := range text {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c) || c == '_' || c == '$' {
@@ -46,7 +52,7 @@ func (r *Redactor) Source(text string) string {
 			continue
 		}
 		if word >= 0 {
-			r.word(&b, text[word:i])
+			r.word(b, text[word:i])
 			word = -1
 		}
 		if c > '~' { // punctuation and symbols that code has no use for
@@ -56,10 +62,8 @@ func (r *Redactor) Source(text string) string {
 		b.WriteRune(c)
 	}
 	if word >= 0 {
-		r.word(&b, text[word:])
+		r.word(b, text[word:])
 	}
-	b.WriteString(comment)
-	return b.String()
 }
 
 // word writes a word, or what stands in its place.

@@ -17,18 +17,34 @@ var ErrNone = errors.New("no source map")
 
 // URL returns what a script's comment says where its map is: a name relative to
 // the script, or a data: URI with the map in it; "" if there is none.
-// The last comment counts, and it has to stand among the last lines.
 func URL(text []byte) string {
+	_, url, _ := Cut(text)
+	return string(url)
+}
+
+// Cut returns what a script has before and after its comment on where its map is;
+// url is empty, and all of the script before it, where there is none. The last
+// comment counts, and it has to stand among the last lines: other comments may
+// follow, and brackets that close what a module runner put the module in.
+func Cut(text []byte) (before, url, after []byte) {
 	at := max(bytes.LastIndex(text, []byte("//# sourceMappingURL=")), bytes.LastIndex(text, []byte("//@ sourceMappingURL=")))
 	if at < 0 {
-		return ""
+		return text, nil, nil
 	}
-	rest := text[at+len("//# sourceMappingURL="):]
-	line, after, _ := bytes.Cut(rest, []byte("\n"))
-	if behind := bytes.TrimSpace(after); len(behind) > 0 && !bytes.HasPrefix(behind, []byte("//")) {
-		return "" // a bundle's quotation of one of its parts
+	line, after := text[at:], []byte(nil)
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line, after = line[:end], line[end:]
 	}
-	return string(bytes.TrimSpace(line))
+	for l := range bytes.Lines(after) {
+		// Vite's module runner and vite-node end in "}}" (Vitest 1 to 4).
+		if l = bytes.Trim(l, " \t\r\n{}()[];"); len(l) > 0 && !bytes.HasPrefix(l, []byte("//")) {
+			return text, nil, nil // a bundle's quotation of one of its parts
+		}
+	}
+	if url = bytes.TrimSpace(line[len("//# sourceMappingURL="):]); len(url) == 0 {
+		return text, nil, nil
+	}
+	return text[:at], url, after
 }
 
 // Load returns the map of a script, whose name is a path or a file URL and whose

@@ -82,6 +82,29 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestURL(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"last line", "f();\n//# sourceMappingURL=a.js.map", "a.js.map"},
+		{"a line ending and spaces", "f();\r\n//@ sourceMappingURL=a.js.map \r\n\r\n", "a.js.map"},
+		{"another comment behind it", "f();\n//# sourceMappingURL=a.js.map\n//# debugId=1\n", "a.js.map"},
+		{"in the function of a module runner", "async (module) => {{f();\n//# sourceMappingURL=a.js.map\n\n//# vitestCache=W3s=\n}}", "a.js.map"},
+		{"in a call", "(function () { f();\n//# sourceMappingURL=a.js.map\n})();", "a.js.map"},
+		{"in brackets", "((module) => { f();\n//# sourceMappingURL=a.js.map\n});", "a.js.map"},
+		{"a quotation", "eval(`f();\n//# sourceMappingURL=part.js.map\n`);\ng();", ""},
+		{"the last of two", "f();\n//# sourceMappingURL=a\n//# sourceMappingURL=b\n", "b"},
+		{"an empty one", "f();\n//# sourceMappingURL=\n", ""},
+		{"none", "f();\n", ""},
+	} {
+		before, url, after := Cut([]byte(test.text))
+		if got := URL([]byte(test.text)); got != test.want || string(url) != test.want {
+			t.Errorf("%s: URL = %q, Cut has %q, want %q", test.name, got, url, test.want)
+		}
+		if joined := string(before) + string(after); test.want == "" && joined != test.text || test.want != "" && strings.Contains(joined, test.want) {
+			t.Errorf("%s: Cut leaves %q and %q", test.name, before, after)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	files := map[string]string{
 		"/app/dist/maps/a b.map": plain,
