@@ -32,7 +32,7 @@ func Across(ctx context.Context, first, second string, o JudgeOptions) (*report.
 		return nil, fmt.Errorf("%s was captured %s, %s %s: %w: capture both in the same way", first, a, second, b, ErrNotComparable)
 	}
 	o.Progress("comparing", 0)
-	found, err := leak.Across(ctx, heaps[0], heaps[1], leak.Options{Source: sources(second, o.Source)})
+	found, err := leak.Across(ctx, heaps[0], heaps[1], leak.Options{Source: sources([]string{second}, o.Source)})
 	if err != nil {
 		return nil, err
 	}

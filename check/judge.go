@@ -24,8 +24,8 @@ var ErrNotComparable = errors.New("not comparable")
 type JudgeOptions struct {
 	// Progress is told what is being done; it must return soon.
 	Progress func(what string, bytes uint64)
-	// Source returns a script's text, see [leak.Options]; nil takes what the last
-	// snapshot's sidecar has, and reads files for the rest.
+	// Source returns a script's text, see [leak.Options]; nil takes what the
+	// snapshots' sidecars have, and reads files for the rest.
 	Source func(script string) ([]byte, error)
 	// Classes asks for the classes of the first capture against the last, as
 	// DevTools' comparison view has them; the first must then be read whole.
@@ -81,7 +81,7 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 		return nil, fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)
 	}
 	o.Progress("explaining", 0)
-	found, err := leak.Run(ctx, d, leak.Options{Source: sources(path, o.Source)})
+	found, err := leak.Run(ctx, d, leak.Options{Source: sources(paths, o.Source)})
 	if err != nil {
 		return nil, err
 	}

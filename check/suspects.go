@@ -23,7 +23,7 @@ func Suspects(ctx context.Context, path string, o JudgeOptions) (*report.Report,
 		return nil, err
 	}
 	o.Progress("looking for what holds the heap", 0)
-	stand, usual, err := leak.Suspects(ctx, s, leak.Options{Source: sources(path, o.Source)})
+	stand, usual, err := leak.Suspects(ctx, s, leak.Options{Source: sources([]string{path}, o.Source)})
 	if err != nil {
 		return nil, err
 	}
