@@ -39,7 +39,7 @@ const testFunction = "heapsnapTests"
 
 // vitestWorkers are the scripts of the process that Vitest runs tests in, since
 // version 3, and before.
-const vitestWorkers = "vitest/dist/workers/forks|tinypool/dist/entry/process"
+const vitestWorkers = "vitest/dist/workers/forks|tinypool/dist/"
 
 // launchTests sets up the run of o.Tests: they are loaded once into one process,
 // and a unit of work is all of their tests. The folder that is returned has to be

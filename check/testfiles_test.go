@@ -1,8 +1,10 @@
 package check
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,14 +202,28 @@ func TestOtherTestRunners(t *testing.T) {
 	}
 	for _, dir := range installed {
 		name := filepath.Base(dir)
-		t.Run(name, func(t *testing.T) {
-			runner, _, _ := strings.Cut(name, "@")
-			app := filepath.Join(dir, "app")
-			write(t, app, files[runner])
-			r, err := Examine(deadline(t), Options{
-				Launch: cdp.LaunchOptions{Argv: []string{bin}, Dir: app}, Tests: []string{"a.test.js", "b.test.js"}, TestRunner: TestRunner(runner),
+		runner, _, _ := strings.Cut(name, "@")
+		// The folder is below the runner's, where its packages are found.
+		examine := func(t *testing.T, folder string, files map[string]string) (*report.Report, error) {
+			app := filepath.Join(dir, folder)
+			if err := os.RemoveAll(app); err != nil {
+				t.Fatal(err)
+			}
+			write(t, app, files)
+			var tests []string
+			for f := range files {
+				if strings.HasSuffix(f, ".test.js") {
+					tests = append(tests, f)
+				}
+			}
+			slices.Sort(tests)
+			return Examine(deadline(t), Options{
+				Launch: cdp.LaunchOptions{Argv: []string{bin}, Dir: app}, Tests: tests, TestRunner: TestRunner(runner),
 				Units: 7, Rounds: 3, MaxRounds: 4, Dir: t.TempDir(),
 			}, JudgeOptions{})
+		}
+		t.Run(name, func(t *testing.T) {
+			r, err := examine(t, "leaks", files[runner])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,5 +231,30 @@ func TestOtherTestRunners(t *testing.T) {
 				t.Errorf("%s, findings %+v, want the one line that leaks", r.Sentence, r.Findings)
 			}
 		})
+		t.Run(name+"/repaired", func(t *testing.T) {
+			repaired := maps.Clone(files[runner])
+			repaired["hub.js"] = strings.Replace(repaired["hub.js"], "subscribers.push(fn)", "subscribers[0] = fn", 1)
+			r, err := examine(t, "repaired", repaired)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Verdict != report.Clean {
+				t.Errorf("%s, findings %+v, want none", r.Sentence, r.Findings)
+			}
+		})
+		head := map[string]string{"jest": "", "vitest": "import { describe, expect, test } from 'vitest';\n"}[runner]
+		for _, test := range []struct{ folder, text, want string }{
+			{"fails", `describe('cart', () => { test('adds up', () => { expect(1).toBe(2); }); });`, `load: test "cart > adds up" fails:`},
+			{"hangs", `test('cart', () => new Promise(() => {}), 50);`, `test "cart" fails:`},
+			{"broken", `throw new Error('no database');`, "no database"},
+			{"skipped", `test.skip('cart', () => {});`, "heapsnap: the files have no test that is not skipped"},
+		} {
+			t.Run(name+"/"+test.folder, func(t *testing.T) {
+				_, err := examine(t, test.folder, map[string]string{"a.test.js": head + test.text})
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("Examine = %v\nwant %q", err, test.want)
+				}
+			})
+		}
 	}
 }

@@ -14,29 +14,47 @@ if (getFn === undefined) { // before Vitest 4.1
   ({ getFn, getHooks } = await import(from.resolve('vitest/suite')));
 }
 
+// Vitest 1 and 2 let the timer of a timeout run on when the test or hook has ended, and with it what it holds. This is
+// where Vitest takes its timers from.
+const timers = new Set();
+const safe = globalThis[Object.getOwnPropertySymbols(globalThis).find((s) => s.description === 'vitest:SAFE_TIMERS')];
+if (safe !== undefined && Number.parseInt(from(process.env.HEAPSNAP_VITEST).version, 10) < 3) {
+  const start = safe.setTimeout;
+  safe.setTimeout = (...args) => {
+    const timer = start(...args);
+    timers.add(timer);
+    return timer;
+  };
+}
+function stopTimers() {
+  for (const timer of timers) safe.clearTimeout(timer);
+  timers.clear();
+}
+
 const all = []; // files, in the order they were loaded
 
 export default class extends Base {
-  // Vitest's own run of the tests is left out.
-  async runSuite() {}
   async onBeforeRunFiles(files) {
     await super.onBeforeRunFiles?.(files);
     all.push(...files);
-    if (all.length < Number(process.env.HEAPSNAP_TEST_FILES)) return;
-    const failed = all.find((f) => f.result?.state === 'fail');
-    if (failed) {
-      console.error(`heapsnap: ${failed.filepath} cannot be loaded: ${failed.result.errors?.[0]?.stack ?? ''}`);
-      process.exit(1);
-    }
+    // Vitest's own run is left out. It is called for each file; with what cannot be loaded it has to go on, and tells of it.
+    if (!files.some(failed)) files.length = 0;
+    const tests = all.reduce((n, f) => n + count(f), 0);
+    if (all.length < Number(process.env.HEAPSNAP_TEST_FILES) || all.some(failed) || tests === 0) return;
     for (const file of all) await this.onBeforeRunSuite?.(file); // its snapshots
     const run = async () => {
-      for (const file of all) await runSuite(this, file, []);
+      try {
+        for (const file of all) await runSuite(this, file, []);
+      } finally {
+        stopTimers();
+      }
     };
-    recorder.serve(run, all.reduce((n, f) => n + count(f), 0));
+    recorder.serve(run, tests);
     await new Promise(() => {});
   }
 }
 
+const failed = (file) => file.result?.state === 'fail';
 const skipped = (task) => task.mode === 'skip' || task.mode === 'todo';
 const count = (suite) => (skipped(suite) ? 0 : suite.tasks.reduce((n, t) => n + (t.type === 'suite' ? count(t) : skipped(t) ? 0 : 1), 0));
 const fullName = (task) => [task.suite?.name, task.name].filter(Boolean).join(' > ');
