@@ -67,7 +67,7 @@ func (t *callTree) gc(n int) bool   { return t.name(n) == gcName }
 // meta reports whether the node is none of the program's: the root, idle,
 // program, garbage collector.
 func (t *callTree) meta(n int) bool {
-	return t.parent[n] < 0 || strings.HasPrefix(t.name(n), "(") && t.frame(n).URL == "" && t.name(n) != "(anonymous)"
+	return t.parent[n] < 0 || strings.HasPrefix(t.name(n), "(") && t.frame(n).URL == "" && t.name(n) != nameless
 }
 
 // internal reports whether a script is Node's own.

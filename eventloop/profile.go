@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -33,6 +34,12 @@ type CallFrame struct {
 	LineNumber   int    `json:"lineNumber"`
 	ColumnNumber int    `json:"columnNumber"`
 }
+
+// nameless stands for the name of a function without one, as V8 has it in stack
+// traces.
+const nameless = "(anonymous)"
+
+func (f *CallFrame) name() string { return cmp.Or(f.FunctionName, nameless) }
 
 // PositionTick says how many samples of a node were taken in a line, which is
 // 1-based.

@@ -226,7 +226,7 @@ func (v *sample) inlined(i int) (src *source, name, call int) {
 	}
 	var wanted []string
 	for below := i - 1; below >= max(0, i-nearCalls) && !v.user(below); below-- {
-		if n := v.name(below); n != "" && n != "(anonymous)" {
+		if n := v.name(below); n != "" && n != nameless {
 			wanted = append(wanted, n)
 		}
 	}
@@ -276,8 +276,6 @@ func (src *source) inlinedAt(s *Site, f jssource.Function) {
 	}
 	s.at.line, s.at.column = src.Place(inner.Head)
 }
-
-const nameless = "(anonymous)"
 
 // passedTo names a function without a name by the call it is passed to, as V8
 // does in stack traces: items.filter.
@@ -337,7 +335,7 @@ func (v *sample) call(i int) (*source, int) {
 	}
 	for below := i - 1; below >= max(0, i-nearCalls); below-- {
 		name := v.name(below)
-		if name == "" || name == "(anonymous)" {
+		if name == "" || name == nameless {
 			// A function without a name is passed as an argument: its own place is in
 			// the call.
 			if b := v.frame(below); b.URL == v.frame(i).URL {
@@ -392,7 +390,7 @@ func (v *sample) calledName(i int) string {
 		return src.At(at)
 	}
 	for below := i - 1; below >= 0; below-- {
-		if n := v.name(below); n != "" && n != "(anonymous)" && n != "consoleCall" && n != "value" && n != "wrappedFn" {
+		if n := v.name(below); n != "" && n != nameless && n != "consoleCall" && n != "value" && n != "wrappedFn" {
 			return n
 		}
 	}

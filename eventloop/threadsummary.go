@@ -1,9 +1,6 @@
 package eventloop
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // ThreadSummary is one event loop in figures.
 type ThreadSummary struct {
@@ -85,7 +82,7 @@ func (a *analysis) topSite(l *ledger, times map[stackKey]int64) Site {
 		if at := v.caller(0); at >= 0 {
 			f := v.frame(at)
 			site := siteOfFrame(f)
-			site.Function = cmp.Or(f.FunctionName, "(anonymous)")
+			site.Function = f.name()
 			bySite[site] += t
 		}
 	}
