@@ -1,7 +1,8 @@
 // Package cdp talks to Node.js over its inspector: it finds or starts a target,
 // opens one connection to it, and asks that connection for memory figures,
-// garbage collections and heap snapshots. It knows nothing of what is inside a
-// snapshot; the bytes go to an [io.Writer] as they arrive.
+// garbage collections, heap snapshots, profiles, traces and stacks. It knows
+// nothing of what is inside a snapshot; the bytes go to an [io.Writer] as they
+// arrive.
 //
 // The types to know are [Target] (where a process can be reached), [Session]
 // (one connection to it, or to one of its worker threads) and [Launched] (a

@@ -1,6 +1,8 @@
 // Package diff compares captures of one process and finds what grew: which
-// old object holds objects that keep being born and never die. It knows no
-// kinds of leak, no Node and no source files; see leak for those.
+// old object holds objects that keep being born and never die. Of a single
+// capture, and of two that have no process in common, it finds what stands out,
+// in the same terms. It knows no kinds of leak, no Node and no source files; see
+// leak for those.
 //
 // The words: a capture is one heap snapshot at a quiet moment. A round is what
 // happened between two captures. The cohort of an object is the first capture
@@ -9,7 +11,9 @@
 // a survivor. A growth site is a holder, the way from it to the first
 // survivors, and all survivors that are reached only so.
 //
-// [Compare] gives a [Diff], which has [GrowthSite] values.
+// [Compare] gives a [Diff], which has [GrowthSite] values. So do [Alone] and
+// [Across]: they take a crowd, or what one capture has more of, for born in a
+// round that never was.
 package diff
 
 import (

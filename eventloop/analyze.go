@@ -4,8 +4,8 @@ import "time"
 
 // Options say what counts as blocked. The zero value is the default.
 type Options struct {
-	Threshold time.Duration // a block is at least this long; 50 ms
-	MaxBlock  time.Duration // a budget: blocks below it do not count; 0 is Threshold
+	Threshold time.Duration // a block is at least this long; MaxBlock, or DefaultThreshold without one
+	MaxBlock  time.Duration // a budget: the verdict passes over blocks below it; 0: none
 	MaxP99    time.Duration // a budget for the delay's 99th percentile; 0: none
 	// Source returns the text of a script that the recording does not have, by
 	// V8's name for it; nil reads files.

@@ -18,7 +18,7 @@ import (
 type RecordOptions struct {
 	Vitals   time.Duration // the first phase, without a profiler; 3 s
 	Profile  time.Duration // the second; 7 s
-	Interval time.Duration // between two samples; 1 ms, 2 ms where Profile is above longProfile
+	Interval time.Duration // between two samples; 1 ms, 2 ms where Profile is above 20 s
 	// NoVitals leaves out the first phase, and with it all that runs inside the
 	// target. Node's tracing takes the probe's place, which costs a busy service a
 	// quarter of its requests.
@@ -88,9 +88,10 @@ func (o *RecordOptions) complete() {
 }
 
 // Record watches the process of the main session, or one worker thread, if the
-// session is a worker's: that is the recording's only thread then. If it fails half way, or ctx
-// ends, nothing of it stays in the target. A program that comes to its end is
-// held until it has been asked for the last profile; closing main lets it go.
+// session is a worker's: that is the recording's only thread then. If it fails
+// half way, or ctx ends, nothing of it stays in the target. A program that comes
+// to its end is held until it has been asked for the last profile; closing main
+// lets it go.
 func Record(ctx context.Context, main *cdp.Session, o RecordOptions) (rec *Recording, err error) {
 	o.complete()
 	r := &recorder{RecordOptions: o, main: main, exit: main.HoldExit(), rec: &Recording{Time: time.Now().UTC()}}

@@ -34,7 +34,7 @@ type Recording struct {
 	// Traced says that a probe or Node's tracing told of the loop's iterations:
 	// without them there is no ledger.
 	Traced bool `json:"traced"`
-	// Requests are those that took keptRequest or longer, or began or ended in an
+	// Requests are those that took 20 ms or longer, or began or ended in an
 	// iteration that is in the recording. Older recordings, and those without a
 	// probe, have all.
 	Requests []Request `json:"requests,omitempty"` // served, by node:http
@@ -72,7 +72,7 @@ type Thread struct {
 	TID    int    `json:"tid,omitempty"` // the kernel's id, 0 if not known
 	Vitals Vitals `json:"vitals"`
 	// Turns counts the iterations of the loop that were looked at, Iterations has
-	// those that took at least minIteration of wall time, idle or busy.
+	// those that took at least 5 ms of wall time, idle or busy.
 	Turns      int         `json:"turns"`
 	Iterations []Iteration `json:"iterations,omitempty"`
 	GCs        []GC        `json:"gcs,omitempty"`

@@ -2,7 +2,9 @@
 // says what kind of thing holds the survivors, which line of the program adds
 // to it, and how to mend that. A rule cannot invent a leak, as it is only
 // asked about growth that is there; and growth that no rule knows is told by
-// the last rule, "growth", with holder, path and line all the same.
+// the last rule, "growth", with holder, path and line all the same. What stands
+// out of a single capture ([Suspects]), and what one process has more of than
+// another ([Across]), is explained by the same rules.
 //
 // The types to know are [Rule], [Pass], which a rule looks around with, and
 // [Finding]. To add a rule, add a file with a value of type Rule, name it in

@@ -27,7 +27,7 @@ import (
 // Size is the size of a picture in pixels.
 type Size struct{ Width, Height int }
 
-// DefaultSize is used for a dimension that is 0.
+// DefaultSize is that of the growth plot, for a dimension that is 0.
 var DefaultSize = Size{Width: 1200, Height: 1000}
 
 const (

@@ -7,8 +7,8 @@ package report
 
 import "time"
 
-// SchemaVersion is the version of the JSON form. Fields are added, never
-// renamed or removed, within one version; docs/report.schema.json describes it.
+// SchemaVersion is the version of the JSON forms. Fields are added, never
+// renamed or removed, within one version; the schemas in docs/ describe them.
 const SchemaVersion = 1
 
 // Verdict is the answer of a whole run or of one finding.

@@ -6,8 +6,8 @@ import (
 )
 
 // Series is what is kept of the looks at one process since its start or its last
-// restart: all of the last hours, and less of what was before. Its zero value is
-// empty.
+// restart: all of the last half hour, at the default pace, and the less the
+// longer ago it was. Its zero value is empty.
 type Series struct {
 	Points []Point
 	Lives  []Live // of all threads, in order of time
@@ -17,8 +17,8 @@ type Series struct {
 }
 
 const (
-	// mostPoints bounds the series: an hour at the default pace. Beyond, every
-	// other point of the older half goes.
+	// mostPoints bounds the series, to what comes together in an hour at the
+	// default pace. Beyond, every other point of the older half goes.
 	mostPoints = 4096
 	mostLives  = 4096
 )
