@@ -33,7 +33,10 @@ const (
 func (r *run) confirm(ctx context.Context) error {
 	started := time.Now()
 	nth := len(r.series.Confirmations)
-	rounds := r.repetitions() << nth
+	rounds, err := r.repetitions(ctx, nth)
+	if err != nil {
+		return err
+	}
 	for i := range rounds {
 		r.round++
 		r.event(Event{Phase: Repeating, Repetition: i + 1, Repetitions: rounds})
@@ -62,10 +65,31 @@ func (r *run) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) repetitions() int {
-	each := max(r.loading/time.Duration(r.round-r.warmup), time.Millisecond)
+// repetitions is how many rounds the confirmation with this number has, from 0.
+// They may take half of the descriptors that are free, and a third of the heap: a
+// capture needs room, too, and a program that died says nothing.
+func (r *run) repetitions(ctx context.Context, nth int) (int, error) {
+	measured := r.round - r.warmup
+	each := max(r.loading/time.Duration(measured), time.Millisecond)
 	n := min(int(quickly/each), repeatedMost*r.rounds)
-	return max(n, min(int(slowly/each), r.rounds), 1)
+	n = max(n, min(int(slowly/each), r.rounds)) << nth
+
+	d, err := r.session.Descriptors(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if opened := (d.Open - r.descriptors.Open) / measured; opened > 0 {
+		n = min(n, d.Free()/2/opened)
+	}
+	last := r.series.Captures[len(r.series.Captures)-1].Meta
+	if nth > 0 {
+		last = r.series.Confirmations[nth-1].Meta
+	}
+	used, before := int64(last.Before.HeapUsed), int64(r.series.Captures[0].Meta.Before.HeapUsed)
+	if grown := (used - before) / int64(measured); grown > 0 {
+		n = min(n, int((int64(last.Before.HeapLimit)-used)/3/grown))
+	}
+	return max(n, 1), nil
 }
 
 const (

@@ -34,11 +34,36 @@ func (r *run) work(ctx context.Context) error {
 	case r.units == 0:
 		most = 1
 	}
-	done, err := r.loads(ctx, most, within)
+	loads := r.loads
+	if sizing && r.http == nil { // of requests, 200 are the most
+		loads = r.sized
+	}
+	done, err := loads(ctx, most, within)
 	if sizing && err == nil {
 		r.units = done
 	}
 	return err
+}
+
+// sized is loads in batches, each as large as all before it, and ends early when
+// the program keeps so many descriptors open that it would soon have no more.
+func (r *run) sized(ctx context.Context, most int, within time.Duration) (done int, err error) {
+	started := time.Now()
+	before, err := r.session.Descriptors(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		n, err := r.loads(ctx, min(max(done, 1), most-done), within-time.Since(started))
+		done += n
+		if err != nil || done >= most || time.Since(started) >= within {
+			return done, err
+		}
+		now, err := r.session.Descriptors(ctx)
+		if err != nil || now.Open-before.Open >= before.Free()/2/((1+repeatedMost)*r.Rounds) {
+			return done, err
+		}
+	}
 }
 
 // loads runs the load most times or, where within is not 0, as often as that

@@ -28,8 +28,9 @@ type Options struct {
 	Rounds    int // rounds after it, with a capture after each: 5 if 0
 	MaxRounds int // how many it may become if Decide asks for more
 	// Units is how often the load is run in a round: 1 if 0, and if negative as
-	// often as fits into half a second, up to 7 times. A leak of one object per
-	// run of the load is one object per round otherwise, which is nothing.
+	// often as fits into half a second, up to 101 times, or less often if that
+	// leaves behind more than it takes to be seen. A leak of one object per run of
+	// the load is one object per round otherwise, which is nothing.
 	Units int
 
 	// Decide is asked after the rounds what to do; the target runs on meanwhile.

@@ -121,15 +121,17 @@ type run struct {
 	main     *cdp.Session
 	session  *cdp.Session // main, or the worker's
 	pid      int
-	round    int           // the current one, from 1 with the warm-up
-	warmup   int           // rounds of warm-up there were, or will be as far as is known
-	rounds   int           // likewise, measured rounds
-	units    int           // runs of the load in a round, 0 while that is not known
-	runs     int           // of the load, so far
-	loading  time.Duration // spent with load since the first capture
-	measured time.Duration // from the first capture to the last
-	phase    Phase
-	entered  time.Time // phase
+	round    int // the current one, from 1 with the warm-up
+	warmup   int // rounds of warm-up there were, or will be as far as is known
+	rounds   int // likewise, measured rounds
+	units    int // runs of the load in a round, 0 while that is not known
+	runs     int // of the load, so far
+	// descriptors is what was open at the first capture.
+	descriptors cdp.Descriptors
+	loading     time.Duration // spent with load since the first capture
+	measured    time.Duration // from the first capture to the last
+	phase       Phase
+	entered     time.Time // phase
 }
 
 func (r *run) event(e Event) {
@@ -217,6 +219,10 @@ func (r *run) measure(ctx, whole context.Context) error {
 	if err := r.capture(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
+	var err error
+	if r.descriptors, err = r.session.Descriptors(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
 	started := time.Now()
 	r.rounds, r.loading = r.Rounds, 0
 	for {
@@ -238,7 +244,6 @@ func (r *run) measure(ctx, whole context.Context) error {
 		decision := Enough
 		if r.Decide != nil {
 			r.event(Event{Phase: Deciding})
-			var err error
 			if decision, err = r.Decide(whole, r.series); err != nil {
 				return err
 			}

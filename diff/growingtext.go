@@ -98,7 +98,8 @@ func (c *comparison) findGrowingTexts(ctx context.Context, opts Options) error {
 }
 
 // growingText is the site of a text of these sizes, one per capture, or nil if it
-// does not grow by about the same in every round, or is told already.
+// does not grow in every round by half of the usual at least, or is told already. A
+// round of more work than the others may add more.
 func (c *comparison) growingText(holder heapsnap.Node, label string, sizes []uint64) *GrowthSite {
 	var gained []int
 	for k := range c.rounds {
@@ -107,7 +108,7 @@ func (c *comparison) growingText(holder heapsnap.Node, label string, sizes []uin
 		}
 		gained = append(gained, int(sizes[k+1]-sizes[k]))
 	}
-	if !even(gained) {
+	if sorted := slices.Sorted(slices.Values(gained)); float64(sorted[0]) < steady*float64(sorted[len(sorted)/2]) {
 		return nil
 	}
 	for _, g := range c.sites { // a rope, or texts as entries
