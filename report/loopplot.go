@@ -61,43 +61,21 @@ func drawLoop(c draw.Canvas, r *Loop) error {
 	c.FillText(sub, vg.Point{X: c.Min.X, Y: y}, fitText(sub, about, c.Max.X-c.Min.X))
 	y -= sub.FontExtents().Height + 8
 
-	// The legend.
 	order := causeOrder(r)
-	entry := words(10, false)
-	x := c.Min.X
-	legend := func(col color.Color, name string) {
-		name = clip(name, 30)
-		if need := entry.Width(name) + 24; x+need > c.Max.X && x > c.Min.X {
-			x, y = c.Min.X, y-entry.FontExtents().Height-3
-		}
-		c.SetColor(col)
-		mid := y - entry.FontExtents().Height/2
-		c.Fill(vg.Rectangle{Min: vg.Point{X: x, Y: mid - 3}, Max: vg.Point{X: x + 8, Y: mid + 3}}.Path())
-		c.FillText(entry, vg.Point{X: x + 12, Y: y}, name)
-		x += entry.Width(name) + 26
-	}
+	colors := newLegend(c, y)
 	for i, name := range order {
-		legend(palette[i%len(palette)].color, "block: "+name)
+		colors.add(palette[i%len(palette)].color, clip("block: "+name, 30))
 	}
 	if len(r.Curve) > 0 {
-		legend(lateColor, "delay, first phase")
+		colors.add(lateColor, "delay, first phase")
 	}
 	if len(r.GCs) > 0 {
-		legend(gcColor, "garbage collection")
+		colors.add(gcColor, "garbage collection")
 	}
-	y -= entry.FontExtents().Height + 8
+	y = colors.end()
 
-	plt := plot.New()
-	for _, a := range []*plot.Axis{&plt.X, &plt.Y} {
-		a.Label.TextStyle.Font, a.Tick.Label.Font = face(10, false), face(9.5, false)
-		a.Label.TextStyle.Color, a.Tick.Label.Color, a.Color, a.Tick.Color = ink, ink, ink, ink
-	}
-	plt.X.Padding, plt.Y.Padding = 0, 0
-	plt.X.Label.Text, plt.Y.Label.Text = "seconds since the beginning", "ms that the loop did not turn"
+	plt := newAxes("seconds since the beginning", "ms that the loop did not turn")
 	plt.Y.Label.Padding = 4
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = nil, faint
-	plt.Add(grid)
 
 	end, top := r.DurationMS/1000, r.ThresholdMS*1.2
 	for _, b := range r.Blocks {

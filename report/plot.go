@@ -152,6 +152,21 @@ func drawHeadline(c draw.Canvas, text string) (y vg.Length) {
 	return y
 }
 
+// newAxes is a plot with nothing but its axes and horizontal lines.
+func newAxes(x, y string) *plot.Plot {
+	plt := plot.New()
+	for _, a := range []*plot.Axis{&plt.X, &plt.Y} {
+		a.Label.TextStyle.Font, a.Tick.Label.Font = face(10, false), face(9.5, false)
+		a.Label.TextStyle.Color, a.Tick.Label.Color, a.Color, a.Tick.Color = ink, ink, ink, ink
+	}
+	plt.X.Padding, plt.Y.Padding = 0, 0
+	plt.X.Label.Text, plt.Y.Label.Text = x, y
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = nil, faint
+	plt.Add(grid)
+	return plt
+}
+
 func drawReport(c draw.Canvas, r *Report) error {
 	c = sheet(c)
 	y := drawHeadline(c, headline(r)) - 3
@@ -379,20 +394,8 @@ func markStyle(i int) draw.GlyphStyle {
 // plot makes the axes and the data; the x axis is named under the last panel
 // only.
 func (p panel) plot(r *Report, captures int, last bool) (*plot.Plot, error) {
-	plt := plot.New()
-	for _, a := range []*plot.Axis{&plt.X, &plt.Y} {
-		a.Label.TextStyle.Font = face(10, false)
-		a.Tick.Label.Font = face(9.5, false)
-		a.Label.TextStyle.Color, a.Tick.Label.Color, a.Color, a.Tick.Color = ink, ink, ink, ink
-	}
-	plt.X.Padding, plt.Y.Padding = 0, 0
-	plt.Y.Label.Text = p.y
+	plt := newAxes("", p.y)
 	plt.Y.Label.Padding = 4
-
-	grid := plotter.NewGrid()
-	grid.Vertical.Color = nil
-	grid.Horizontal.Color = faint
-	plt.Add(grid)
 
 	lo, hi := math.Inf(1), math.Inf(-1)
 	var bars []plot.Tick

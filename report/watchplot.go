@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"io"
 	"time"
 
@@ -83,29 +82,8 @@ func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
 			live = append(live, plotter.XY{X: at(l.Time) / div, Y: float64(l.Used) / mib})
 		}
 	}
-	// The legend.
-	entry := words(10, false)
-	x := c.Min.X
-	legend := func(col color.Color, name string) {
-		if need := entry.Width(name) + 24; x+need > c.Max.X && x > c.Min.X {
-			x, y = c.Min.X, y-entry.FontExtents().Height-3
-		}
-		c.SetColor(col)
-		mid := y - entry.FontExtents().Height/2
-		c.Fill(vg.Rectangle{Min: vg.Point{X: x, Y: mid - 3}, Max: vg.Point{X: x + 8, Y: mid + 3}}.Path())
-		c.FillText(entry, vg.Point{X: x + 12, Y: y}, name)
-		x += entry.Width(name) + 26
-	}
-	plt := plot.New()
-	for _, a := range []*plot.Axis{&plt.X, &plt.Y} {
-		a.Label.TextStyle.Font, a.Tick.Label.Font = face(10, false), face(9.5, false)
-		a.Label.TextStyle.Color, a.Tick.Label.Color, a.Color, a.Tick.Color = ink, ink, ink, ink
-	}
-	plt.X.Padding, plt.Y.Padding = 0, 0
-	plt.X.Label.Text, plt.Y.Label.Text = unit+" since the beginning", "MiB"
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = nil, faint
-	plt.Add(grid)
+	colors := newLegend(c, y)
+	plt := newAxes(unit+" since the beginning", "MiB")
 	top, end := 1.0, 0.1
 	for i, l := range lines {
 		for _, xy := range l.xys {
@@ -120,7 +98,7 @@ func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
 		}
 		line.LineStyle = draw.LineStyle{Color: palette[i].color, Width: vg.Points(1.4)}
 		plt.Add(line)
-		legend(palette[i].color, l.name)
+		colors.add(palette[i].color, l.name)
 	}
 	if len(live) > 0 {
 		dots, err := plotter.NewScatter(live)
@@ -129,7 +107,7 @@ func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
 		}
 		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
 		plt.Add(dots)
-		legend(ink, "left by full collections")
+		colors.add(ink, "left by full collections")
 	}
 	last := t.Curve[len(t.Curve)-1]
 	limits := []struct {
@@ -154,9 +132,9 @@ func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {
 		}
 		line.LineStyle = draw.LineStyle{Color: palette[0].color, Width: vg.Points(1), Dashes: []vg.Length{4, 3}}
 		plt.Add(line)
-		legend(faint, fmt.Sprintf("- - %s %.0f MiB", l.name, v))
+		colors.add(faint, fmt.Sprintf("- - %s %.0f MiB", l.name, v))
 	}
-	y -= entry.FontExtents().Height + 8
+	y = colors.end()
 	ticks := valueTicks(0, top*1.05, false)
 	plt.Y.Min, plt.Y.Max = 0, ticks[len(ticks)-1].Value
 	plt.Y.Tick.Marker = plot.ConstantTicks(ticks)
