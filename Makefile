@@ -98,7 +98,8 @@ test-runners: nodes
 	done
 	go test -count=1 -timeout 30m -v -run TestOtherTestRunners ./check
 
-# Static binaries and npm packages in dist/: PLATFORMS and VERSION narrow and name them. Completions are beside them.
+# Static binaries and npm packages in dist/: PLATFORMS and VERSION narrow and name them. Completions and man pages are
+# beside them.
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 VERSION = 0.0.0-dev
 .PHONY: dist
@@ -109,8 +110,15 @@ dist:
 	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
 	    -o dist/heapsnap-$$os-$$arch$$exe ./cmd/heapsnap || exit 1; \
 	done
-	@for s in bash zsh fish powershell; do go run ./cmd/heapsnap completion $$s >dist/completion/heapsnap.$$s || exit 1; done
+	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o dist/host ./cmd/heapsnap
+	@for s in bash zsh fish powershell; do dist/host completion $$s >dist/completion/heapsnap.$$s || exit 1; done
+	@dist/host man dist/man && rm dist/host
 	node deploy/npm/pack.mjs $(VERSION) dist
+
+# What make dist has built: platforms, sizes, and heapsnap check from the packages, installed into an empty folder.
+.PHONY: dist-check
+dist-check:
+	HEAPSNAP_DIST=$(CURDIR)/dist go test -count=1 -v -run TestDist ./cmd/heapsnap
 
 # What a recording costs the program that is recorded.
 loop-cost: build nodes

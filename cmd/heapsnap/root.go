@@ -163,6 +163,7 @@ event loop and tells what blocks it.`,
 		newExport(a),
 		newExplain(a),
 		newVersion(a),
+		newMan(a),
 		newExitCodesTopic(),
 	)
 	return root
