@@ -46,72 +46,9 @@ type CauseTime struct {
 // even where it is nowhere the first.
 const worthTelling = 0.2
 
-// findFindings groups the blocks by cause and function.
+// findFindings makes findings of the blocks, and of what else makes work late.
 func (a *analysis) findFindings() {
-	byKey := map[claimKey]*Finding{}
-	causes := map[*Cause]*CauseTime{}
-	var whole int64
-	requests := map[claimKey]map[string]int{}
-	for i := range a.Blocks {
-		b := &a.Blocks[i]
-		whole += b.total
-		for k, c := range b.claims {
-			ct := causes[k.cause]
-			if ct == nil {
-				ct = &CauseTime{Cause: k.cause.Name}
-				causes[k.cause] = ct
-			}
-			ct.Time += us(c.us)
-			if k.cause == b.Cause && k.functionKey == b.Site.key() {
-				ct.Count++
-			}
-			f := byKey[k]
-			if f == nil {
-				f = &Finding{Cause: k.cause, detailUs: map[string]int64{}, leafTimes: map[stackKey]int64{}, modules: map[module]int64{}}
-				byKey[k] = f
-				requests[k] = map[string]int{}
-			}
-			f.Total += us(c.us)
-			f.perBlock = append(f.perBlock, us(c.us))
-			for leaf, t := range c.leaves {
-				f.leafTimes[leaf] += t
-			}
-			for d, t := range c.detail {
-				f.detailUs[d] += t
-			}
-			for m, t := range c.in {
-				f.modules[m] += t
-			}
-			if k.cause == b.Cause && k.functionKey == b.Site.key() {
-				f.Count++
-				f.Worst = max(f.Worst, b.Duration)
-				for _, u := range b.Requests {
-					requests[k][u]++
-				}
-			}
-		}
-	}
-	for k, f := range byKey {
-		f.Share = float64(f.Total.Microseconds()) / float64(max(whole, 1))
-		if f.Count == 0 && f.Share < worthTelling {
-			continue
-		}
-		lines := map[Site]int64{}
-		for i := range a.Blocks {
-			if c := a.Blocks[i].claims[k]; c != nil {
-				for s, t := range c.lines {
-					lines[s] += t
-				}
-			}
-		}
-		f.Site = heaviestBy(lines, bySite)
-		f.Also = furtherSites(lines, f.Site)
-		f.leaf = heaviestBy(f.leafTimes, func(x, y stackKey) int { return cmp.Or(x.profile-y.profile, x.node-y.node) })
-		f.Stack = a.stackOf(a.main, f.leaf)
-		f.Details = heaviestFirst(f.detailUs)
-		f.Requests = mostFrequent(requests[k])
-		a.Findings = append(a.Findings, *f)
-	}
+	a.groupClaims()
 	a.foldAllocation()
 	a.findNearest()
 	for i := range a.Findings {
@@ -121,20 +58,7 @@ func (a *analysis) findFindings() {
 		return cmp.Or(order(x.Cause == &nativeCause, y.Cause == &nativeCause), cmp.Compare(y.Total, x.Total), bySite(x.Site, y.Site), cmp.Compare(x.Cause.Name, y.Cause.Name))
 	})
 	a.foldSameFunction()
-	// What is a small part of every block is in the table of causes, and so is time
-	// that nobody can do anything about.
-	var first time.Duration
-	if len(a.Findings) > 0 {
-		first = a.Findings[0].Total
-	}
-	a.Findings = slices.DeleteFunc(a.Findings, func(f Finding) bool {
-		small := f.Share < worthTelling && f.Worst < 2*a.Threshold || f.Cause == &nativeCause && f.Count == 0
-		return small && f.Total != first
-	})
-	for _, c := range causes {
-		a.Causes = append(a.Causes, *c)
-	}
-	slices.SortFunc(a.Causes, func(x, y CauseTime) int { return cmp.Or(cmp.Compare(y.Time, x.Time), cmp.Compare(x.Cause, y.Cause)) })
+	a.dropSmall()
 	for _, find := range findLate {
 		for _, f := range find(a) {
 			f.late = true
@@ -153,6 +77,101 @@ func (a *analysis) findFindings() {
 		}
 		b.Site = a.placed(b.Site)
 	}
+}
+
+// groupClaims sums up what the blocks were spent on by cause and function, and by
+// cause alone.
+func (a *analysis) groupClaims() {
+	byKey := map[claimKey]*Finding{}
+	causes := map[*Cause]*CauseTime{}
+	var whole int64
+	requests := map[claimKey]map[string]int{}
+	for i := range a.Blocks {
+		b := &a.Blocks[i]
+		whole += b.total
+		for k, c := range b.claims {
+			ct := causes[k.cause]
+			if ct == nil {
+				ct = &CauseTime{Cause: k.cause.Name}
+				causes[k.cause] = ct
+			}
+			f := byKey[k]
+			if f == nil {
+				f = &Finding{Cause: k.cause, detailUs: map[string]int64{}, leafTimes: map[stackKey]int64{}, modules: map[module]int64{}}
+				byKey[k] = f
+				requests[k] = map[string]int{}
+			}
+			ct.Time += us(c.us)
+			f.add(c)
+			if k.cause == b.Cause && k.functionKey == b.Site.key() {
+				ct.Count++
+				f.Count++
+				f.Worst = max(f.Worst, b.Duration)
+				for _, u := range b.Requests {
+					requests[k][u]++
+				}
+			}
+		}
+	}
+	for k, f := range byKey {
+		f.Share = float64(f.Total.Microseconds()) / float64(max(whole, 1))
+		if f.Count == 0 && f.Share < worthTelling {
+			continue
+		}
+		lines := a.linesOf(k)
+		f.Site = heaviestBy(lines, bySite)
+		f.Also = furtherSites(lines, f.Site)
+		f.leaf = heaviestBy(f.leafTimes, func(x, y stackKey) int { return cmp.Or(x.profile-y.profile, x.node-y.node) })
+		f.Stack = a.stackOf(a.main, f.leaf)
+		f.Details = heaviestFirst(f.detailUs)
+		f.Requests = mostFrequent(requests[k])
+		a.Findings = append(a.Findings, *f)
+	}
+	for _, c := range causes {
+		a.Causes = append(a.Causes, *c)
+	}
+	slices.SortFunc(a.Causes, func(x, y CauseTime) int { return cmp.Or(cmp.Compare(y.Time, x.Time), cmp.Compare(x.Cause, y.Cause)) })
+}
+
+// add adds the time of one block that went into the finding.
+func (f *Finding) add(c *claimTime) {
+	f.Total += us(c.us)
+	f.perBlock = append(f.perBlock, us(c.us))
+	for leaf, t := range c.leaves {
+		f.leafTimes[leaf] += t
+	}
+	for d, t := range c.detail {
+		f.detailUs[d] += t
+	}
+	for m, t := range c.in {
+		f.modules[m] += t
+	}
+}
+
+// linesOf is how the time of a finding falls to lines, in all blocks.
+func (a *analysis) linesOf(k claimKey) map[Site]int64 {
+	lines := map[Site]int64{}
+	for i := range a.Blocks {
+		if c := a.Blocks[i].claims[k]; c != nil {
+			for s, t := range c.lines {
+				lines[s] += t
+			}
+		}
+	}
+	return lines
+}
+
+// dropSmall leaves out what is a small part of every block, which is in the table
+// of causes, and time that nobody can do anything about.
+func (a *analysis) dropSmall() {
+	var first time.Duration
+	if len(a.Findings) > 0 {
+		first = a.Findings[0].Total
+	}
+	a.Findings = slices.DeleteFunc(a.Findings, func(f Finding) bool {
+		small := f.Share < worthTelling && f.Worst < 2*a.Threshold || f.Cause == &nativeCause && f.Count == 0
+		return small && f.Total != first
+	})
 }
 
 // foldAllocation makes one finding of a function whose garbage is the first cause
