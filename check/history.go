@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,6 +102,35 @@ func ReadHistory(name string) ([]HistoryEntry, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// Scenarios tells of the runs of each scenario, in the order of their first ones,
+// where its growth rose and since when the leaks of its last run are there.
+func Scenarios(es []HistoryEntry) []report.HistoryScenario {
+	var out []report.HistoryScenario
+	runs := map[string][]HistoryEntry{}
+	var names []string
+	for _, e := range es {
+		if runs[e.Scenario] == nil {
+			names = append(names, e.Scenario)
+		}
+		runs[e.Scenario] = append(runs[e.Scenario], e)
+	}
+	for _, name := range names {
+		es := runs[name]
+		s := report.HistoryScenario{Name: cmp.Or(name, es[len(es)-1].Target)}
+		for _, e := range es {
+			s.Runs = append(s.Runs, report.HistoryRun{Time: e.Time, Commit: e.Commit, Verdict: e.Verdict, Heap: e.Heap, Leaks: len(e.Leaks)})
+		}
+		if at, before, after, ok := Step(es); ok {
+			s.Step = &report.HistoryStep{Run: at, Before: before, After: after}
+		}
+		for _, l := range Starts(es) {
+			s.Leaks = append(s.Leaks, report.HistoryLeak{Fingerprint: l.Leak.Fingerprint, Rule: l.Leak.Rule, Title: l.Leak.Title, Bytes: l.Leak.Bytes, First: l.At})
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // A Start is where something began in a scenario's runs.

@@ -8,7 +8,7 @@ import (
 )
 
 // Format is a way to show a result. A [Report], a [Summary] and a [Loop] have what
-// [Formats] lists, in part; all else has text and JSON, a [Watch] its plot too.
+// [Formats] lists, in part; all else has text and JSON, a [Watch] and a [History] a plot too.
 type Format string
 
 // Text is for people at a terminal, JSON for programs, HTML a page to look

@@ -86,6 +86,7 @@ func TestSchemaAndModelAgree(t *testing.T) {
 		"report.schema.json": Report{}, "summary.schema.json": Summary{}, "loop.schema.json": Loop{}, "stuck.schema.json": Stuck{},
 		"doctor.schema.json": Doctor{}, "sample.schema.json": Sample{},
 		"watch.schema.json": Watch{}, "watch-line.schema.json": WatchLine{}, "oom.schema.json": OOM{},
+		"history.schema.json": History{},
 	} {
 		raw, err := os.ReadFile("../docs/" + file)
 		if err != nil {

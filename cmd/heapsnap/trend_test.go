@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,10 +23,15 @@ func TestTrendNamesTheCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := heapsnapIn(t, dir, nil, "trend", "h.ndjson")
-	for _, want := range []string{"search: growth per round", "It rose from +1000 B to +293.0 KiB with eeeeeeeeee of 2026-11-05 (the run before was of dddddddddd)", "since eeeeeeeeee", "█"} {
+	r := heapsnapIn(t, dir, nil, "trend", "h.ndjson", "-o", "svg=h.svg", "-o", "json=h.json")
+	for _, want := range []string{"search: growth per round", "It rose from +1000 B to +293.0 KiB with eeeeeeeeee of 2026-11-05 (the run before\nwas of dddddddddd)", "since eeeeeeeeee", "█"} {
 		if r.code != 0 || !strings.Contains(r.out, want) {
 			t.Errorf("code %d, want %q in\n%s%s", r.code, want, r.out, r.errors)
+		}
+	}
+	for name, want := range map[string]string{"h.svg": "It rose from", "h.json": `"firstRun": 4`} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, want %q in it", name, err, want)
 		}
 	}
 	if strings.Contains(r.out, "\x1b") {
