@@ -17,7 +17,7 @@ func Suspects(ctx context.Context, path string, o JudgeOptions) (*report.Report,
 		o.Progress = func(string, uint64) {}
 	}
 	s, err := heapsnap.Open(ctx, path, heapsnap.Options{
-		Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }, Salvage: o.Salvage,
+		Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }, Salvage: o.Salvage, NoHandles: true,
 	})
 	if err != nil {
 		return nil, err

@@ -395,7 +395,7 @@ func (ix *Indexes) writeSummary(ctx context.Context, of origin, sum *Summary) er
 
 // indexes returns where the index of a file is kept, or nil for none.
 func (o Options) indexes(path string) *Indexes {
-	if o.Salvage || path == "-" || program() == "" {
+	if o.Salvage || o.NoHandles || path == "-" || program() == "" {
 		return nil
 	}
 	return o.Indexes

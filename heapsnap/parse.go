@@ -21,8 +21,13 @@ type Options struct {
 	// Salvage reads an input that ends too early as far as it goes, see
 	// [Snapshot.Salvaged]. [OpenPopulations] knows nothing of it.
 	Salvage bool
+	// NoHandles leaves out of account that V8's own code refers to an object at the
+	// moment, where something else does, too: for who is to say what holds the heap.
+	// DevTools counts such references.
+	NoHandles bool
 	// Indexes is where [Open] and [OpenSummary] look for what was kept of the
-	// file, nil for nowhere. Not for standard input and not with Salvage.
+	// file, nil for nowhere. Not for standard input and not with Salvage or
+	// NoHandles.
 	Indexes *Indexes
 }
 
@@ -74,7 +79,13 @@ func Read(ctx context.Context, r io.Reader, opts Options) (*Snapshot, error) {
 	if err := p.sections(); err != nil && !p.salvage(err) {
 		return nil, err
 	}
-	return p.s, p.check()
+	if err := p.check(); err != nil {
+		return p.s, err
+	}
+	if opts.NoHandles {
+		p.s.dropHandles()
+	}
+	return p.s, nil
 }
 
 func newParser(ctx context.Context, r io.Reader, opts Options) *parser {

@@ -26,13 +26,14 @@ let n = 0;
 `
 
 // A process that V8 gave up on, with what Node.js leaves: a log, a report, a
-// snapshot near the limit, and beside it one that is cut short.
+// snapshot near the limit, and beside it one that is cut short. With 26 MiB the
+// Map mostly dies growing, when V8 holds its table, too.
 func TestOOMOfAHeapLimit(t *testing.T) {
 	all := nodes.All(t)
 	node := all[len(all)-1]
 	dir := t.TempDir()
 	script := writeScript(t, "dying.js", dying)
-	cmd := exec.Command(node.Path, "--max-old-space-size=30", "--report-on-fatalerror", "--heapsnapshot-near-heap-limit=1", script)
+	cmd := exec.Command(node.Path, "--max-old-space-size=26", "--report-on-fatalerror", "--heapsnapshot-near-heap-limit=1", script)
 	cmd.Dir = dir
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -48,7 +49,7 @@ func TestOOMOfAHeapLimit(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &o); err != nil || r.code != exitFindings {
 		t.Fatalf("exit %d: %v\n%s%s\n%s", r.code, err, r.out, r.errors, log.Bytes())
 	}
-	if o.Death != "v8-heap-limit" || o.Cause != "js-heap" || o.Target.NodeVersion == "" || len(o.Heaps) != 1 || o.Heaps[0].OldLimit != 30<<20 {
+	if o.Death != "v8-heap-limit" || o.Cause != "js-heap" || o.Target.NodeVersion == "" || len(o.Heaps) != 1 || o.Heaps[0].OldLimit != 26<<20 {
 		t.Errorf("%s, %s: %s\n%s", o.Death, o.Cause, o.Sentence, r.out)
 	}
 	if len(o.Suspects) == 0 || !strings.Contains(o.Suspects[0].Title+o.Suspects[0].Holder, "sessions") {
