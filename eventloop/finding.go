@@ -127,6 +127,7 @@ func (a *analysis) groupClaims() {
 		f.Requests = mostFrequent(requests[k])
 		a.Findings = append(a.Findings, *f)
 	}
+	slices.SortFunc(a.Findings, func(x, y Finding) int { return cmp.Or(bySite(x.Site, y.Site), cmp.Compare(x.Cause.Name, y.Cause.Name)) })
 	for _, c := range causes {
 		a.Causes = append(a.Causes, *c)
 	}
@@ -177,22 +178,28 @@ func (a *analysis) dropSmall() {
 // foldAllocation makes one finding of a function whose garbage is the first cause
 // of some blocks while making it is that of others.
 func (a *analysis) foldAllocation() {
+	var folded []int
 	for i := range a.Findings {
 		gc := &a.Findings[i]
 		if gc.Cause != &gcCause || gc.Count == 0 {
 			continue
 		}
-		for k := range a.Findings {
-			cpu := &a.Findings[k]
-			if cpu.Cause == &cpuCause && cpu.Site.key() == gc.Site.key() && 4*gc.Total > cpu.Total+gc.Total {
-				gc.Total += cpu.Total
-				gc.Count += cpu.Count
-				gc.Share += cpu.Share
-				gc.Worst = max(gc.Worst, cpu.Worst)
-				a.Findings = slices.Delete(a.Findings, k, k+1)
-				return
-			}
+		k := slices.IndexFunc(a.Findings, func(cpu Finding) bool {
+			return cpu.Cause == &cpuCause && cpu.Site.key() == gc.Site.key() && 4*gc.Total > cpu.Total+gc.Total
+		})
+		if k < 0 || slices.Contains(folded, k) {
+			continue
 		}
+		cpu := &a.Findings[k]
+		gc.Total += cpu.Total
+		gc.Count += cpu.Count
+		gc.Share += cpu.Share
+		gc.Worst = max(gc.Worst, cpu.Worst)
+		folded = append(folded, k)
+	}
+	slices.Sort(folded)
+	for _, k := range slices.Backward(folded) {
+		a.Findings = slices.Delete(a.Findings, k, k+1)
 	}
 }
 

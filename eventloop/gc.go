@@ -1,13 +1,16 @@
 package eventloop
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 var gcCause = Cause{
 	Name:  "gc",
 	Title: "Garbage collection stops the loop",
 	Why: "Objects that are made in great number and live just long enough are copied again and again; and the closer the heap is " +
 		"to its limit, the more often all of it is walked.",
-	Sign: "At least half of the time of the blocks is the garbage collector's.",
+	Sign: "At least half of the time of the blocks is the garbage collector's; or a fifth, where the line that makes the garbage does nothing else.",
 	Fix: "Make fewer objects at a time: work on pages or streams, reuse buffers, keep numbers in typed arrays. A larger young " +
 		"generation (node --max-semi-space-size=64) helps against many short collections. If the heap grows without end, it is a " +
 		"leak: heapsnap check finds it.",
@@ -40,12 +43,7 @@ func (a *analysis) settleGC(b *Block, gc int64, by map[*claimTime]int64) {
 		return
 	}
 	// The site is where most was allocated: where most collections began.
-	var best *claimTime
-	for c, t := range by {
-		if best == nil || t > by[best] || t == by[best] && c.us > best.us {
-			best = c
-		}
-	}
+	best := mostOf(by)
 	c := newClaimTime()
 	c.us = gc
 	site := Site{Function: gcName}
@@ -58,15 +56,23 @@ func (a *analysis) settleGC(b *Block, gc int64, by map[*claimTime]int64) {
 	b.claims[claimKey{&gcCause, site.key()}] = c
 }
 
+// mostOf is the claim with most of the time, nil of none: of equal ones the one
+// with more of its own, and then the first by its line.
+func mostOf(by map[*claimTime]int64) *claimTime {
+	var best *claimTime
+	for c, t := range by {
+		if best == nil || cmp.Or(cmp.Compare(t, by[best]), cmp.Compare(c.us, best.us),
+			bySite(heaviestBy(best.lines, bySite), heaviestBy(c.lines, bySite))) > 0 {
+			best = c
+		}
+	}
+	return best
+}
+
 // allocates reports whether most of the garbage is made by a line of plain
 // JavaScript that makes objects: then it is that which takes the time, too.
 func (a *analysis) allocates(b *Block, by map[*claimTime]int64) bool {
-	var maker *claimTime
-	for c, t := range by {
-		if maker == nil || t > by[maker] {
-			maker = c
-		}
-	}
+	maker := mostOf(by)
 	for k, c := range b.claims {
 		if c != maker || k.cause != &cpuCause || len(c.in) > 0 {
 			continue // what a package does on the line is not on it
