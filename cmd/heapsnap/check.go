@@ -112,7 +112,7 @@ port of the requests, or that --process names.`,
 	f.IntVar(&o.Rounds, "rounds", 5, "rounds that are measured; a verdict takes 3")
 	f.IntVar(&o.MaxRounds, "max-rounds", 10, "go on to this many rounds while what was measured does not decide")
 	f.IntVar(&c.load.repeat, "repeat", 0, "how often a round runs the load (0: up to 101 times, as long as that takes half a second)")
-	f.DurationVar(&o.LoadTimeout, "load-timeout", 0, "give up if the load takes longer")
+	f.DurationVar(&o.LoadTimeout, "load-timeout", 10*time.Minute, "give up if the load takes longer (0: never)")
 	f.StringVar(&c.program.ready, "ready", "", "wait until a `URL` answers, a port (3000 or HOST:3000) is listened on, or line:REGEXP is printed")
 	f.DurationVar(&o.ReadyTimeout, "ready-timeout", 30*time.Second, "how long that may take")
 	f.StringArrayVar(&c.program.env, "env", nil, "set a variable for the program and the load, as `NAME=VALUE`; may be repeated")
