@@ -240,10 +240,34 @@ func (n yamlNode) budgets() (b Budgets, err error) {
 			b.Holders, err = limits(v)
 		case "classes":
 			b.Classes, err = limits(v)
+		case "loop":
+			b.Loop, err = v.loopBudget()
 		default:
-			return v.errorf("%q is no budget: there are growth, unexplained, external, rules, holders and classes", key)
+			return v.errorf("%q is no budget: there are growth, unexplained, external, rules, holders, classes and loop", key)
 		}
 		return err
+	})
+}
+
+func (n yamlNode) loopBudget() (b LoopBudget, err error) {
+	return b, n.each(func(key string, v yamlNode) error {
+		into, where := &b.Block, &b.BlockWhere
+		switch key {
+		case "block":
+		case "delay-p99":
+			into, where = &b.DelayP99, &b.DelayWhere
+		default:
+			return v.errorf("%q is no budget of the loop: there are block and delay-p99", key)
+		}
+		text, err := v.text()
+		if err != nil {
+			return err
+		}
+		if *into, err = time.ParseDuration(text); err != nil || *into < time.Millisecond {
+			return v.errorf("%s: %q: want a time of 1ms or more, such as 200ms", key, text)
+		}
+		*where = v.where()
+		return nil
 	})
 }
 

@@ -28,6 +28,9 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	}
 	e.runner = o.TestRunner
 	o.Decide = e.decide
+	if j.Loop.Given() {
+		o.Loop, o.LoopBlock = e.loopRecorded, j.Loop.threshold()
+	}
 	series, err := Run(ctx, o)
 	switch {
 	case e.failed != nil:
@@ -62,6 +65,7 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	if err := JudgeWorkers(ctx, r, series, j); err != nil {
 		return nil, err
 	}
+	r.Loop = e.loop
 	r.Target = series.Target.Script
 	r.Warnings = append(slices.Clone(series.Warnings), r.Warnings...)
 	return r, nil
@@ -75,7 +79,7 @@ func took(phases map[Phase]time.Duration) report.Took {
 		return sum
 	}
 	return report.Took{
-		Start: ms(Launching, Waiting), Load: ms(Loading, Repeating), Settle: ms(Settling), Capture: ms(Capturing),
+		Start: ms(Launching, Waiting), Load: ms(Loading, Repeating, Recording), Settle: ms(Settling), Capture: ms(Capturing),
 		Rest: ms(Resting), Judge: ms(Deciding), End: ms(Ending),
 	}
 }
@@ -93,6 +97,8 @@ type examination struct {
 	report  *report.Report // of the rounds
 	answers []answer       // of the last confirmation to report's findings
 	failed  error          // of a judgement
+	loop    *report.CheckLoop
+	loops   int // recordings there were
 }
 
 func (e *examination) decide(ctx context.Context, so *Series) (Decision, error) {

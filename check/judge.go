@@ -30,6 +30,8 @@ type JudgeOptions struct {
 	// Classes asks for the classes of the first capture against the last, as
 	// DevTools' comparison view has them; the first must then be read whole.
 	Classes bool
+	// Loop is what the event loop is held to, by Examine only.
+	Loop LoopBudget
 	// Salvage opens files that were cut short as far as they go.
 	Salvage bool
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"heapsnap/cdp"
+	"heapsnap/eventloop"
 )
 
 // Options describe a run. One of Launch.Argv and Target must be given, and one
@@ -78,6 +79,13 @@ type Options struct {
 	Settle cdp.SettleOptions
 	Force  bool // capture even if the target may run out of memory
 
+	// Loop is told what the event loop did under load, which is recorded behind all
+	// rounds, in rounds without a snapshot, and says whether to record it once more.
+	// Nil leaves that out. LoopBlock is how long a block is whose line has to be
+	// clear, see [eventloop.RecordOptions].
+	Loop      func(*eventloop.Recording) (again bool)
+	LoopBlock time.Duration
+
 	// Progress is told what happens; it must return soon. It may be nil.
 	Progress func(Event)
 }
@@ -94,6 +102,7 @@ const (
 	Deciding  Phase = "decide"  // asking Decide
 	Repeating Phase = "repeat"  // load in one go, before what grew is looked at again
 	Resting   Phase = "rest"    // waiting for what goes by itself, likewise
+	Recording Phase = "loop"    // load while the event loop is recorded
 	Ending    Phase = "end"     // letting the target go; there is no event of it
 )
 
@@ -140,6 +149,9 @@ func (o *Options) complete() error {
 		if err := r.check(); err != nil {
 			return fmt.Errorf("check: request %s %s: %w", r.Method, r.URL, err)
 		}
+	}
+	if o.Loop != nil && o.Stacks {
+		return errors.New("check: call stacks and the event loop: the program is several times slower while stacks are recorded, ask for one of them")
 	}
 	if o.Ready == (Readiness{}) && len(o.HTTP) > 0 {
 		o.Ready.Addr = o.HTTP[0].address()

@@ -21,7 +21,7 @@ type Policy struct {
 	Today time.Time
 }
 
-// Budgets are limits per round. A finding within one that names it is accepted;
+// Budgets are limits, most of them per round. A finding within one that names it is accepted;
 // what has no finding, such as a class, fails when it is over.
 type Budgets struct {
 	Growth      *Limit // of the whole heap
@@ -30,6 +30,7 @@ type Budgets struct {
 	Rules       map[string]Limit
 	Holders     map[string]Limit // by a part of the holder's name
 	Classes     map[string]Limit // objects or bytes, by DevTools' comparison
+	Loop        LoopBudget       // not per round
 }
 
 // A Limit is a number of objects, or of bytes, per round.
@@ -109,16 +110,16 @@ func (p Policy) Apply(r *report.Report) {
 	r.Findings = kept
 	r.Budgets = append(r.Budgets, p.Budgets.check(r, rounds)...)
 	over := slices.IndexFunc(r.Budgets, func(b report.Budget) bool { return b.Exceeded })
-	switch {
-	case accepted == 0 && over < 0:
-		return
-	case accepted > 0 && rounds >= leastRounds:
+	if accepted > 0 && rounds >= leastRounds {
 		if r.Verdict, r.Sentence = verdict(rounds, r.Findings); r.Verdict == report.Clean {
 			r.Sentence = fmt.Sprintf("nothing else kept growing over %d rounds; accepted: %s", rounds, plural(accepted, "finding", "findings"))
 		}
 	}
-	if over >= 0 && (r.Verdict == report.Clean || r.Verdict == report.Inconclusive && len(r.Findings) == 0) {
+	switch {
+	case over >= 0 && (r.Verdict == report.Clean || r.Verdict == report.Inconclusive && len(r.Findings) == 0):
 		r.Verdict, r.Sentence = report.OverBudget, r.Budgets[over].Sentence
+	case over < 0 && r.Verdict == report.Clean && r.Loop != nil && r.Loop.Verdict == report.Inconclusive:
+		r.Verdict, r.Sentence = report.Inconclusive, r.Sentence+"; but of its budgets: "+r.Loop.Sentence
 	}
 }
 
@@ -187,6 +188,9 @@ func (b Budgets) check(r *report.Report, rounds int) (out []report.Budget) {
 		if g.External != nil {
 			trend("growth outside the heap", b.External, *g.External)
 		}
+	}
+	if r.Loop != nil {
+		out = append(out, b.Loop.check(r.Loop)...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Classes)) {
 		l, value := b.Classes[name], 0.0

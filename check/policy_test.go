@@ -167,6 +167,7 @@ scenarios:
 budgets:
   growth: 64KiB
   rules: {listener: 2}
+  loop: {block: 200ms, delay-p99: 1.5s}
 ignore:
   - rule: cache
     path: lib/
@@ -194,7 +195,10 @@ baseline: known.yaml
 	if b := c.Policy.Budgets; b.Growth.Value != 64<<10 || !b.Growth.Bytes || b.Rules["listener"].Value != 2 || b.Growth.Where != name+":10" {
 		t.Errorf("budgets %+v", b)
 	}
-	if i := c.Policy.Ignore[0]; i.Rule != "cache" || i.Path != "lib/" || i.Expires != day(t, "2027-01-31") || i.Where != name+":13" {
+	if l := c.Policy.Budgets.Loop; l != (LoopBudget{200 * time.Millisecond, 1500 * time.Millisecond, name + ":12", name + ":12"}) || !l.Given() {
+		t.Errorf("budget of the loop %+v", l)
+	}
+	if i := c.Policy.Ignore[0]; i.Rule != "cache" || i.Path != "lib/" || i.Expires != day(t, "2027-01-31") || i.Where != name+":14" {
 		t.Errorf("ignore %+v", i)
 	}
 	if c.Baseline.Values[0] != "known.yaml" {
@@ -210,6 +214,8 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"budgets:\n  growth: 12\n", ":2: growth: want a size"},
 		{"budgets:\n  rules:\n    cache: 5 apples\n", `:3: "5 apples": want a number`},
 		{"budgets:\n  speed: 1\n", `:2: "speed" is no budget`},
+		{"budgets:\n  loop:\n    block: 200\n", `:3: block: "200": want a time of 1ms or more`},
+		{"budgets:\n  loop: {delay: 1ms}\n", `:2: "delay" is no budget of the loop`},
 		{"ignore:\n  - rule: cache\n", ":2: an ignore needs a reason"},
 		{"ignore:\n  - reason: x\n", ":2: an ignore needs one of"},
 		{"ignore:\n  - rule: cache\n    reason: x\n    expires: soon\n", `:4: expires: "soon": want a day`},

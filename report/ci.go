@@ -87,7 +87,11 @@ func reportOutcome(r *Report) outcome {
 	}
 	for _, b := range r.Budgets {
 		if b.Exceeded {
-			o.Issues = append(o.Issues, issue{Rule: "budget", Title: b.Sentence, Failing: true, Fingerprint: "budget:" + b.Name})
+			s := issue{Rule: "budget", Title: b.Sentence, Failing: true, Fingerprint: "budget:" + b.Name}
+			if l := r.Loop; l != nil && b.Unit == "ms" && b.Value == l.LongestMS {
+				s.Location = l.Location
+			}
+			o.Issues = append(o.Issues, s)
 		}
 	}
 	return o

@@ -210,6 +210,8 @@ func hostile(s string) *Report {
 	for i := range r.Classes {
 		r.Classes[i].Class = s
 	}
+	r.Loop = &CheckLoop{Verdict: Blocked, Sentence: s, DurationMS: 5000, ThresholdMS: 50, LongestMS: 312, Cause: s, Title: s, Location: &place}
+	r.Budgets = []Budget{{Name: s, Limit: 200, Value: 312, Unit: "ms", Exceeded: true, By: s, Sentence: s}}
 	r.Warnings = []string{s}
 	r.Normalize()
 	return r

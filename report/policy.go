@@ -2,12 +2,12 @@ package report
 
 import "fmt"
 
-// Budget is a limit per round, and what it is held against.
+// Budget is a limit, mostly per round, and what it is held against.
 type Budget struct {
 	Name     string  `json:"name"` // growth of the heap, class Session
 	Limit    float64 `json:"limit"`
 	Value    float64 `json:"value"`
-	Unit     string  `json:"unit"` // bytes or objects
+	Unit     string  `json:"unit"` // bytes, objects or ms
 	Exceeded bool    `json:"exceeded"`
 	By       string  `json:"by,omitempty"` // FILE:LINE that sets it
 	Sentence string  `json:"sentence"`
@@ -31,6 +31,17 @@ func (p *page) policy(r *Report) {
 				mark, s = "over  ", red
 			}
 			p.prose(2, mark, s, b.Sentence)
+		}
+	}
+	if l := r.Loop; l != nil {
+		s := fmt.Sprintf("The event loop under load, recorded for %s: half of the time late by %s at most, 99 %% of it by %s", FormatMS(l.DurationMS), FormatMS(l.Delay.P50), FormatMS(l.Delay.P99))
+		if l.LongestMS > 0 {
+			s += ", longest block " + FormatMS(l.LongestMS)
+		}
+		p.prose(2, "", dim, s)
+		if l.Location != nil {
+			p.prose(4, "", dim, clip(l.Title, 200))
+			p.place(4, *l.Location, plain)
 		}
 	}
 	if len(r.Ignored) == 0 {

@@ -47,7 +47,8 @@ type Report struct {
 	Warnings  []string     `json:"warnings"`
 	// Threads are the worker threads that were watched, in the order of their ids.
 	// All else is about the main thread, but for findings that name a thread.
-	Threads []Thread `json:"threads,omitempty"`
+	Threads []Thread   `json:"threads,omitempty"`
+	Loop    *CheckLoop `json:"loop,omitempty"` // of check with a budget for it
 	// Budgets are the limits of check, and Ignored what it found and was told to
 	// accept.
 	Budgets []Budget  `json:"budgets,omitempty"`

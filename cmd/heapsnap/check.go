@@ -267,6 +267,9 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 	if err != nil {
 		return err
 	}
+	if o.Stacks && accept.Budgets.Loop.Given() {
+		return usagef("--stacks makes the program several times slower, and there is a budget for its event loop: leave one of them out")
+	}
 	defer c.out.close()
 	if err := c.out.open(); err != nil {
 		return err
@@ -306,7 +309,7 @@ func (c *checkCommand) run(ctx context.Context, cmd *cobra.Command, args []strin
 			return usagef("--ready %s: the output of a program that runs already is not seen", c.program.ready)
 		}
 	}
-	r, err := c.app.check(ctx, o, c.dir, check.JudgeOptions{Classes: c.classes})
+	r, err := c.app.check(ctx, o, c.dir, check.JudgeOptions{Classes: c.classes, Loop: accept.Budgets.Loop})
 	if err != nil {
 		return err
 	}
@@ -496,6 +499,8 @@ func runText(e check.Event) string {
 		return fmt.Sprintf("something grew: a second look, load %d of %d", e.Repetition, e.Repetitions)
 	case check.Resting:
 		return "something grew: a second look, rest"
+	case check.Recording:
+		return "recording the event loop under load"
 	case check.Deciding:
 		return fmt.Sprintf("round %d of %d: judging", e.Round, e.Rounds)
 	case check.Capturing:

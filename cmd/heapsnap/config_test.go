@@ -82,6 +82,7 @@ func TestConfigFaults(t *testing.T) {
 		{"no scenario at all", "", "", []string{"--scenario", "b"}, "no scenario is configured"},
 		{"a scenario and a load", "scenarios:\n  a: {every: 1s}\n", "", []string{"--scenario", "a", "--every", "1s"}, "give one of them"},
 		{"a scenario without load", "scenarios:\n  a: {command: node x.js}\n", "", nil, "scenario a: check: name the load"},
+		{"stacks and a budget for the loop", "budgets:\n  loop: {block: 1s}\n", "", []string{"--stacks", "--every", "1s", "--", "node", "x.js"}, "leave one of them out"},
 		{"no such baseline", "baseline: known.yaml\n", "", []string{"--every", "1s", "--", "node", "x.js"}, "known.yaml: there is no such file"},
 	} {
 		dir := t.TempDir()

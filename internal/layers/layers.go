@@ -26,7 +26,7 @@ const all = "*"
 // not here may hold no Go code: add one only when a reader would look for it by that name.
 var packages = map[string][]string{
 	"cmd":         {all},
-	"check":       {"cdp", "diff", "heapsnap", "jssource", "leak", "report", "trend"},
+	"check":       {"cdp", "diff", "eventloop", "heapsnap", "jssource", "leak", "report", "trend"},
 	"report":      {}, // plain data only: every other package may be mapped to it, it maps nothing
 	"memory":      {"cdp"},
 	"heapprofile": {"jssource", "sourcemap"},

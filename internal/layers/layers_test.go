@@ -28,7 +28,7 @@ func TestBreaches(t *testing.T) {
 		{"cmd/heapsnap/main.go", "heapsnap/internal/nodes", "test helpers"},
 		{"cmd/heapsnap/main_test.go", "heapsnap/internal/nodes", ""},
 		{"check/run.go", "heapsnap/report", ""},
-		{"check/run.go", "heapsnap/eventloop", "check may import of ours: cdp"},
+		{"check/run.go", "heapsnap/heapprofile", "check may import of ours: cdp"},
 		{"check/run.go", "github.com/spf13/cobra/doc", "only in cmd: a library has no command line"},
 		{"leak/listener.go", "heapsnap/diff", ""},
 		{"leak/listener.go", "heapsnap/report", "leak may import of ours: diff heapsnap"},

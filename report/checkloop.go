@@ -1,0 +1,16 @@
+package report
+
+// CheckLoop is what the event loop of the program did under the load of check,
+// behind the rounds that are measured. Times are milliseconds.
+type CheckLoop struct {
+	Verdict     Verdict   `json:"verdict"` // as heapsnap loop judges it: blocked, healthy, inconclusive
+	Sentence    string    `json:"sentence"`
+	DurationMS  float64   `json:"durationMs"`
+	ThresholdMS float64   `json:"thresholdMs"` // from which on a stretch is a block
+	LongestMS   float64   `json:"longestMs"`   // block; 0: there was none
+	Delay       LoopDelay `json:"delay"`
+	// Of what blocked it for longest in all, if anything did.
+	Cause    string    `json:"cause,omitempty"`
+	Title    string    `json:"title,omitempty"`
+	Location *Location `json:"location,omitempty"`
+}
