@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // CheckLoop is what the event loop of the program did under the load of check,
 // behind the rounds that are measured. Times are milliseconds.
 type CheckLoop struct {
@@ -13,4 +15,13 @@ type CheckLoop struct {
 	Cause    string    `json:"cause,omitempty"`
 	Title    string    `json:"title,omitempty"`
 	Location *Location `json:"location,omitempty"`
+}
+
+// Words are the figures in one sentence.
+func (l *CheckLoop) Words() string {
+	s := fmt.Sprintf("The event loop under load, recorded for %s: half of the time late by %s at most, 99 %% of it by %s", FormatMS(l.DurationMS), FormatMS(l.Delay.P50), FormatMS(l.Delay.P99))
+	if l.LongestMS > 0 {
+		s += ", longest block " + FormatMS(l.LongestMS)
+	}
+	return s
 }

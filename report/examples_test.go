@@ -212,6 +212,7 @@ func hostile(s string) *Report {
 	}
 	r.Loop = &CheckLoop{Verdict: Blocked, Sentence: s, DurationMS: 5000, ThresholdMS: 50, LongestMS: 312, Cause: s, Title: s, Location: &place}
 	r.Budgets = []Budget{{Name: s, Limit: 200, Value: 312, Unit: "ms", Exceeded: true, By: s, Sentence: s}}
+	r.Ignored = []Ignored{{Finding: r.Findings[0], Reason: s, By: s, Expires: s}}
 	r.Warnings = []string{s}
 	r.Normalize()
 	return r

@@ -34,11 +34,7 @@ func (p *page) policy(r *Report) {
 		}
 	}
 	if l := r.Loop; l != nil {
-		s := fmt.Sprintf("The event loop under load, recorded for %s: half of the time late by %s at most, 99 %% of it by %s", FormatMS(l.DurationMS), FormatMS(l.Delay.P50), FormatMS(l.Delay.P99))
-		if l.LongestMS > 0 {
-			s += ", longest block " + FormatMS(l.LongestMS)
-		}
-		p.prose(2, "", dim, s)
+		p.prose(2, "", dim, l.Words())
 		if l.Location != nil {
 			p.prose(4, "", dim, clip(l.Title, 200))
 			p.place(4, *l.Location, plain)

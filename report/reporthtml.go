@@ -30,6 +30,9 @@ type reportPage struct {
 	ClassRows   []ClassDelta
 	ClassesLeft int
 	ThreadLines []string
+
+	IgnoredShown []Ignored
+	IgnoredMore  int
 }
 
 type findingView struct {
@@ -85,6 +88,8 @@ func writeHTML(w io.Writer, r *Report, o Options) error {
 	for _, t := range c.Threads {
 		p.ThreadLines = append(p.ThreadLines, threadLine(t))
 	}
+	p.IgnoredShown = c.Ignored[:min(len(c.Ignored), maxHTMLFindings)]
+	p.IgnoredMore = len(c.Ignored) - len(p.IgnoredShown)
 	title := "heapsnap " + clip(c.Command, 20) + ": " + strings.ToLower(p.Word)
 	if c.Target != "" {
 		title = clip(lastName(c.Target), 60) + ": " + strings.ToLower(p.Word)

@@ -106,7 +106,7 @@ func TestHostileStringsCannotReachTheTerminal(t *testing.T) {
 						}
 						r.Findings[j].Location = &Location{Function: s, File: "a.js", Role: s, Code: s, Line: 1, Column: 30}
 					}
-					r.Loop.Location = r.Findings[0].Location
+					r.Loop.Location, r.Ignored[0].Finding.Location = r.Findings[0].Location, r.Findings[0].Location
 					safe(t, asText(t, r, Options{Width: width, Verbose: verbose}), max(width, minWidth))
 				})
 			}
