@@ -41,9 +41,15 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 			return 1
 		}
-		// No test reads or writes the index of whoever runs it. Only now: go build
-		// has its cache there too.
-		if err := os.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache")); err != nil {
+		// No test reads or writes the index of whoever runs it. The go command has its
+		// cache there, too, and keeps it: a test that builds would compile all anew.
+		goCache, err := exec.Command("go", "env", "GOCACHE").Output()
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "go env: %v\n", err)
+			return 1
+		}
+		err = errors.Join(os.Setenv("GOCACHE", strings.TrimSpace(string(goCache))), os.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache")))
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
