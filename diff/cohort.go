@@ -20,9 +20,14 @@ func (c *comparison) assignCohorts() {
 		id := s.ID(n)
 		born := last
 		if id&1 == 1 {
-			// Ids of V8's objects only grow, so most need no look-up.
+			// Ids of V8's objects only grow, but now and then one is used again.
 			for born > 0 && id <= c.earlier[born-1].MaxID() {
 				born--
+			}
+			if !isStorage(s, n) {
+				for born < last && !c.earlier[born].Is(id, s.Type(n)) {
+					born++
+				}
 			}
 		} else {
 			for i, e := range c.earlier {

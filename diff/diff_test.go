@@ -767,3 +767,53 @@ func TestRejudge(t *testing.T) {
 	}
 	checkAccount(t, all, d)
 }
+
+// V8 uses the id @13 of code that was thrown away for a link in the middle of a
+// chain: the chain has one holder all the same.
+func TestAnIdThatIsUsedAgain(t *testing.T) {
+	const rounds = 3
+	chain := func(captures int) string {
+		var b strings.Builder
+		b.WriteString(roots + "@7 object \"App\": property last -> @LAST\n")
+		before := 0
+		for r := 1; r < captures; r++ {
+			for i := range 20 {
+				id := 1000*r + 2*i + 1
+				if r == 2 && i == 10 {
+					id = 13
+				}
+				fmt.Fprintf(&b, "@%d object \"Link\" 40", id)
+				if before > 0 {
+					fmt.Fprintf(&b, ": property previous -> @%d", before)
+				}
+				b.WriteString("\n")
+				before = id
+			}
+		}
+		if before == 0 {
+			before = 7
+		}
+		return strings.Replace(b.String(), "@LAST", fmt.Sprintf("@%d", before), 1)
+	}
+	var all []*heapsnap.Snapshot
+	for k := range rounds + 1 {
+		text := chain(k + 1)
+		if k < 2 { // not yet
+			text += "@13 code \"(function)\" 24\n"
+		}
+		all = append(all, snapshots(t, text)...)
+	}
+	d := compare(t, all)
+	var links []*GrowthSite
+	for _, g := range d.Sites {
+		if g.Survivors().Count > 0 {
+			links = append(links, g)
+		}
+	}
+	if len(links) != 1 || !slices.Equal(links[0].Count, []int{20, 20, 20}) || d.Last.ID(links[0].Holder) != 7 {
+		for _, g := range links {
+			t.Errorf("@%d has %v", d.Last.ID(g.Holder), g.Count)
+		}
+		t.Fatal("want one site of @7 with 20 links a round")
+	}
+}

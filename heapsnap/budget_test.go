@@ -143,6 +143,9 @@ func TestMemoryBudget(t *testing.T) {
 	if got := cap(ids.id.low) * 4; got != 4*nodes {
 		t.Errorf("Identities take %d bytes, want 4 per node", got)
 	}
+	if got, want := cap(ids.kinds), int(ids.maxID/4)+1; got != want {
+		t.Errorf("Identities take %d bytes for types, want %d: half a byte for each odd id", got, want)
+	}
 }
 
 // work is what a step allocates in all, and in how many pieces.

@@ -8,8 +8,9 @@ import (
 )
 
 // Identities is what a comparison needs of an earlier snapshot: which objects
-// were there, and their self sizes. It takes 4 bytes per node, 9 while it is
-// read, and the types of a sample. It may be asked by several goroutines.
+// were there, of which type, and their self sizes. It takes 4 bytes per node and
+// a quarter byte per id up to the greatest, 9 per node while it is read, and the
+// types of a sample. It may be asked by several goroutines.
 type Identities struct {
 	id    wideColumn // in file order; sorted when sort was called
 	order sync.Once  // see sort
@@ -18,6 +19,7 @@ type Identities struct {
 	bytes uint64
 	maxID ObjectID              // the greatest odd id
 	types map[ObjectID]NodeType // of a sample of V8's objects, see SameProcess
+	kinds []uint8               // of V8's objects, two in a byte by id, see kindOf; nil for not known
 }
 
 // ReadIdentities reads the nodes of a snapshot from r and stops behind them:
@@ -25,26 +27,29 @@ type Identities struct {
 func ReadIdentities(ctx context.Context, r io.Reader, opts Options) (*Identities, error) {
 	p := newParser(ctx, r, opts)
 	p.idsOnly = true
-	if err := p.sections(); err != nil && !p.salvage(err) {
+	err := p.sections()
+	if err != nil && !p.salvage(err) {
 		return nil, err
 	}
 	if p.s == nil || p.s.id.low == nil {
 		return nil, &SyntaxError{"nodes", p.in.offset(), "this section", "none"}
 	}
-	return newIdentities(&p.s.id, &p.s.self, p.s.nodeType), nil
+	return newIdentities(&p.s.id, &p.s.self, p.s.nodeType, err == nil), nil
 }
 
 // Identities returns the identities of s.
 func (s *Snapshot) Identities() *Identities {
 	s.shallowOnce.Do(s.transferShallowSizes) // or it may be under way
 	id := wideColumn{low: slices.Clone(s.id.low), high: s.id.high}
-	return newIdentities(&id, &s.self, s.nodeType)
+	return newIdentities(&id, &s.self, s.nodeType, s.salvaged == nil)
 }
 
 // sampled reports whether an object is in the sample of types: one in 32.
 func sampled(id ObjectID) bool { return id&63 == 1 }
 
-func newIdentities(id, self *wideColumn, types []NodeType) *Identities {
+// newIdentities takes columns of all nodes or, of a file that was cut, of what is
+// left of them.
+func newIdentities(id, self *wideColumn, types []NodeType, whole bool) *Identities {
 	ids := &Identities{count: len(id.low), types: make(map[ObjectID]NodeType, len(types)/32)}
 	for i := range id.low {
 		ids.bytes += self.at(uint32(i))
@@ -60,6 +65,9 @@ func newIdentities(id, self *wideColumn, types []NodeType) *Identities {
 		}
 	}
 	slices.Sort(ids.even)
+	if whole {
+		ids.noteKinds(types, id)
+	}
 	// Ids of 2^32 and more are all wideMark in low; has looks in high for them.
 	high := make(map[uint32]uint64, len(id.high))
 	n := uint32(0)
@@ -89,6 +97,46 @@ func (ids *Identities) Has(id ObjectID) bool {
 	ids.order.Do(func() { slices.Sort(ids.id.low) })
 	_, ok := slices.BinarySearch(ids.id.low, uint32(id))
 	return ok
+}
+
+// sparse is from how many times as many ids as objects on types are not kept:
+// nearly all are of what is gone, or the file is none of V8's.
+const sparse = 32
+
+// noteKinds notes the types by id.
+func (ids *Identities) noteKinds(types []NodeType, id *wideColumn) {
+	if uint64(ids.maxID) > sparse*uint64(ids.count)+1<<16 {
+		return
+	}
+	ids.kinds = make([]uint8, ids.maxID/4+1)
+	for i := range id.low {
+		if v := id.at(uint32(i)); v&1 == 1 {
+			ids.kinds[v/4] |= kindOf(types[i]) << (v & 2 * 2)
+		}
+	}
+}
+
+// kindOf is the type as far as an object keeps it for ever, in four bits and never
+// 0: V8 flattens ropes in place, and the rare types are one.
+func kindOf(t NodeType) uint8 {
+	switch {
+	case t.IsString():
+		t = String
+	case t > ObjectShape:
+		t = ConsString
+	}
+	return uint8(t) + 1
+}
+
+// Is reports whether the object with this odd id was in the snapshot, for what is
+// known. Where an object of another type was, it is not the same: V8 (seen in 24
+// and 26) gives an object the id of one that has died at its address since the
+// snapshot before, when it did not get there by being moved.
+func (ids *Identities) Is(id ObjectID, t NodeType) bool {
+	if ids.kinds == nil {
+		return id <= ids.maxID
+	}
+	return id <= ids.maxID && ids.kinds[id/4]>>(id&2*2)&15 == kindOf(t)
 }
 
 // Count returns the number of objects.

@@ -164,6 +164,42 @@ func TestIdentities(t *testing.T) {
 }
 
 // What follows the nodes is not read: a file that is cut there is good enough.
+// Of V8's objects the type is known, too: where another one was is none.
+func TestIdentitiesKnowTypes(t *testing.T) {
+	data := textgraph.Snapshot(t, `
+@1 synthetic "": element 1 -> @3
+@3 object "a"
+@5 closure "f"
+@7 code "gone"
+@11 concatenated string "rope"
+`)
+	read, err := ReadIdentities(t.Context(), bytes.NewReader(data), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut, err := ReadIdentities(t.Context(), bytes.NewReader(data[:bytes.Index(data, []byte(`"edges"`))-6]), Options{Salvage: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		id        ObjectID
+		as        NodeType
+		want, cut bool // of the whole file, and where it is not known what is missing
+	}{
+		{3, Object, true, true}, {3, Closure, false, true}, {5, Closure, true, true}, {5, Object, false, true}, {7, Code, true, true},
+		{7, Object, false, true}, {9, Object, false, false}, {11, String, true, false}, {11, SlicedString, true, false}, {13, Object, false, false},
+	} {
+		for name, ids := range map[string]*Identities{"ReadIdentities": read, "Identities": mustRead(t, data).Identities()} {
+			if got := ids.Is(test.id, test.as); got != test.want {
+				t.Errorf("%s: Is(%d, %s) = %v", name, test.id, test.as, got)
+			}
+		}
+		if got := cut.Is(test.id, test.as); got != test.cut {
+			t.Errorf("of a file that is cut: Is(%d, %s) = %v", test.id, test.as, got)
+		}
+	}
+}
+
 func TestReadIdentitiesStopsBehindNodes(t *testing.T) {
 	text := valid[:bytes.Index([]byte(valid), []byte(`"edges"`))]
 	ids, err := ReadIdentities(context.Background(), bytes.NewReader([]byte(text)), Options{})
