@@ -207,6 +207,9 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.captureWorkers(ctx); err != nil {
 		return r.explain(ctx, err)
 	}
+	if err := r.recordLoop(ctx); err != nil {
+		return r.explain(ctx, err)
+	}
 	return nil
 }
 

@@ -102,18 +102,9 @@ func (r *run) measureWorkers(ctx context.Context, first bool) error {
 	return nil
 }
 
-// captureWorkers is what follows the rounds: more of them for worker threads that
-// grow, and for the event loop.
-func (r *run) captureWorkers(ctx context.Context) error {
-	if err := r.captureGrown(ctx); err != nil {
-		return err
-	}
-	return r.recordLoop(ctx)
-}
-
-// captureGrown runs more rounds for those worker threads whose heaps grow, with a
+// captureWorkers runs more rounds for those worker threads whose heaps grow, with a
 // capture of each before and after every one.
-func (r *run) captureGrown(ctx context.Context) error {
+func (r *run) captureWorkers(ctx context.Context) error {
 	var grown []*WorkerSeries
 	for _, w := range r.series.Workers {
 		if w.grows() {
