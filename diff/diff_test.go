@@ -817,3 +817,29 @@ func TestAnIdThatIsUsedAgain(t *testing.T) {
 		t.Fatal("want one site of @7 with 20 links a round")
 	}
 }
+
+// In the last round old windows get functions that reach what a list holds: the
+// list was there first, and more windows than seeds are told apart do not hide it.
+func TestWhoHeldItFirstIsTold(t *testing.T) {
+	d := compare(t, snapshots(t, roots+`
+captures 5
+@7 object "App": property timers -> @301, property w{j} -> @101+2*j j<6
+@101+2*i i<6 object "Window{i}": property late -> @9001+2*i
+@9001+2*i i<6 +4 closure "late": context first -> @1001
+@301 object "TimersList": property next -> @1001
+@1001+2*i i<19 +1 object "Timeout": property next -> @1003+2*i
+@1039 +1 object "Timeout": property next -> @2001
+@2001+2*i i<19 +2 object "Timeout": property next -> @2003+2*i
+@2039 +2 object "Timeout": property next -> @3001
+@3001+2*i i<19 +3 object "Timeout": property next -> @3003+2*i
+@3039 +3 object "Timeout": property next -> @4001
+@4001+2*i i<19 +4 object "Timeout": property next -> @4003+2*i
+@4039 +4 object "Timeout"
+`))
+	if len(d.Sites) == 0 || d.Last.ID(d.Sites[0].Holder) != 301 {
+		for _, g := range d.Sites {
+			t.Errorf("@%d .%s has %v", d.Last.ID(g.Holder), g.Label, g.Count)
+		}
+		t.Fatal("want the list @301 first")
+	}
+}

@@ -75,6 +75,41 @@ func (c *comparison) findFrontier() {
 		c.frontier = c.frontier[n:]
 	}
 	c.frontier = nil
+	c.sortSeeds()
+}
+
+// sortSeeds puts first what is most likely why survivors live: where more seeds
+// reach one than are told apart, the first ones stay. That is what refers to
+// survivors of many rounds, and then of early ones: an old object that only got
+// something in the last round (a function that V8 made when a timer fired) holds
+// nothing of the rounds before.
+func (c *comparison) sortSeeds() {
+	type merit struct {
+		rounds, first int
+	}
+	merits := make([]merit, len(c.seeds))
+	order := make([]int, len(c.seeds))
+	for i := range c.seeds {
+		var rounds [256]bool
+		m := merit{first: len(rounds)}
+		for _, r := range c.seeds[i].refs {
+			k := int(c.cohort[r.to])
+			if !rounds[k] {
+				rounds[k] = true
+				m.rounds++
+			}
+			m.first = min(m.first, k)
+		}
+		merits[i], order[i] = m, i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(merits[b].rounds, merits[a].rounds), cmp.Compare(merits[a].first, merits[b].first))
+	})
+	sorted := make([]seed, 0, len(c.seeds))
+	for _, i := range order {
+		sorted = append(sorted, c.seeds[i])
+	}
+	c.seeds = sorted
 }
 
 // ofConsole reports whether a reference of V8's global handles is that of an
