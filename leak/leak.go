@@ -152,7 +152,13 @@ type Options struct {
 	Source func(script string) ([]byte, error)
 }
 
-// Run explains every site of d that is a leak or growth, most harmful first.
+// maxExplained is how many sites are explained, the largest first: each is looked
+// for in the whole heap, and of what has thousands of places to grow in, such as
+// every widget's list, the smallest tell nothing that the others do not.
+const maxExplained = 100
+
+// Run explains the sites of d that are leaks or growth, the largest maxExplained of
+// them, most harmful first.
 func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
 	p := newPass(d, opts)
 	var findings []Finding
@@ -165,6 +171,9 @@ func Run(ctx context.Context, d *diff.Diff, opts Options) ([]Finding, error) {
 		}
 		if why := p.bounded(g); why != "" {
 			d.Rejudge(g, diff.Bounded, why)
+			continue
+		}
+		if len(findings) == maxExplained {
 			continue
 		}
 		f, _ := p.explain(g)
