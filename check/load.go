@@ -60,7 +60,7 @@ func (r *run) sized(ctx context.Context, most int, within time.Duration) (done i
 			return done, err
 		}
 		now, err := r.session.Descriptors(ctx)
-		if err != nil || now.Open-before.Open >= before.Free()/2/((1+repeatedMost)*r.Rounds) {
+		if err != nil || now.Open-before.Open >= mayOpen(before, r.Rounds) {
 			return done, err
 		}
 	}

@@ -134,21 +134,6 @@ func (b LoopBudget) late(l *report.CheckLoop) bool {
 
 func inMS(d time.Duration) float64 { return tenths(d.Seconds() * 1000) }
 
-// crowded is the share of time for which the thread was ready to run and had no
-// core, from which on its delay says more of the machine than of the program.
-const crowded = 0.1
-
-// starved is that share, 0 where it is not known.
-func starved(t *eventloop.Thread) float64 {
-	var wait, wall int64
-	for _, s := range t.Sched {
-		if s.TID == t.TID {
-			wait, wall = wait+s.Wait, wall+s.Wall
-		}
-	}
-	return float64(wait) / float64(max(wall, 1))
-}
-
 // judgeLoop says what was recorded.
 func judgeLoop(rec *eventloop.Recording, b LoopBudget, source func(script string) ([]byte, error)) *report.CheckLoop {
 	a := eventloop.Analyze(rec, eventloop.Options{Threshold: b.threshold(), MaxBlock: b.Block, MaxP99: b.DelayP99, Source: source})
@@ -168,7 +153,7 @@ func judgeLoop(rec *eventloop.Recording, b LoopBudget, source func(script string
 			l.Location = &report.Location{Function: f.Site.Function, File: f.Site.File, Line: f.Site.Line, Column: f.Site.Column, Code: f.Code, Compiled: f.Site.Compiled}
 		}
 	}
-	if share := starved(rec.Main()); share > crowded && b.late(l) && !b.blocked(l) {
+	if share := rec.Main().Starved(); share > eventloop.Crowded && b.late(l) && !b.blocked(l) {
 		l.Verdict = report.Inconclusive
 		l.Sentence = fmt.Sprintf("work was late by up to %s for 99 %% of the time, but the thread was ready to run and had no core for %.0f %% of it: the machine is too busy to say", report.FormatMS(l.Delay.P99), 100*share)
 	}

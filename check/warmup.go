@@ -112,10 +112,13 @@ func resized(units int, took time.Duration, before, after reading, rounds int) i
 		fit(adds, tooMuch),
 		// The load has become slower as the program grew, if that was too long.
 		fit(took.Milliseconds(), 2*sizedTime.Milliseconds()),
-		// A second look repeats the rounds several times; half of what is free stays free.
-		fit(int64(after.descriptors.Open-before.descriptors.Open), max(int64(after.descriptors.Free()/2/((1+repeatedMost)*rounds)), 1)),
+		fit(int64(after.descriptors.Open-before.descriptors.Open), int64(max(mayOpen(after.descriptors, rounds), 1))),
 	)
 }
+
+// mayOpen is how many descriptors a round may keep open: a second look repeats the
+// rounds several times, and half of what is free stays free.
+func mayOpen(d cdp.Descriptors, rounds int) int { return d.Free() / 2 / ((1 + repeatedMost) * rounds) }
 
 // warm reports whether the last round added what any further one will add.
 // The round before it does not count if it is the first.

@@ -25,6 +25,8 @@ type seed struct {
 	refs   []reference
 	rank   uint8
 	link   bool // holder and survivors are links of one structure, see climbLinks
+
+	rounds, first int // how many rounds' survivors refs lead to, and the first of them
 }
 
 // How good an owner is as an answer. Tables that V8 or Node keep of nearly
@@ -84,32 +86,22 @@ func (c *comparison) findFrontier() {
 // something in the last round (a function that V8 made when a timer fired) holds
 // nothing of the rounds before.
 func (c *comparison) sortSeeds() {
-	type merit struct {
-		rounds, first int
-	}
-	merits := make([]merit, len(c.seeds))
-	order := make([]int, len(c.seeds))
 	for i := range c.seeds {
-		var rounds [256]bool
-		m := merit{first: len(rounds)}
-		for _, r := range c.seeds[i].refs {
-			k := int(c.cohort[r.to])
-			if !rounds[k] {
-				rounds[k] = true
-				m.rounds++
+		sd := &c.seeds[i]
+		seen := make([]bool, c.rounds+1)
+		sd.first = c.rounds
+		for _, r := range sd.refs {
+			born := c.cohort[r.to]
+			if !seen[born] {
+				seen[born] = true
+				sd.rounds++
 			}
-			m.first = min(m.first, k)
+			sd.first = min(sd.first, int(born))
 		}
-		merits[i], order[i] = m, i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(merits[b].rounds, merits[a].rounds), cmp.Compare(merits[a].first, merits[b].first))
+	slices.SortStableFunc(c.seeds, func(a, b seed) int {
+		return cmp.Or(cmp.Compare(b.rounds, a.rounds), cmp.Compare(a.first, b.first))
 	})
-	sorted := make([]seed, 0, len(c.seeds))
-	for _, i := range order {
-		sorted = append(sorted, c.seeds[i])
-	}
-	c.seeds = sorted
 }
 
 // ofConsole reports whether a reference of V8's global handles is that of an

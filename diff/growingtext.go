@@ -108,7 +108,7 @@ func (c *comparison) growingText(holder heapsnap.Node, label string, sizes []uin
 		}
 		gained = append(gained, int(sizes[k+1]-sizes[k]))
 	}
-	if sorted := slices.Sorted(slices.Values(gained)); float64(sorted[0]) < steady*float64(sorted[len(sorted)/2]) {
+	if !steadily(slices.Sorted(slices.Values(gained))) {
 		return nil
 	}
 	for _, g := range c.sites { // a rope, or texts as entries

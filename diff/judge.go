@@ -92,7 +92,7 @@ func (c *comparison) judgeSite(g *GrowthSite) (Judgement, float64, string) {
 		}
 		return Small, 0.8, "some rounds added next to nothing"
 	}
-	if float64(lowest) < steady*float64(median) {
+	if !steadily(sorted) {
 		if n[0] < n[rounds-1]/2 && !keptAll(g) {
 			return Bounded, 0.6, fmt.Sprintf("of the first round %d objects are left, of the last %d: they are let go with time", n[0], lastRound)
 		}
@@ -114,8 +114,12 @@ func even(n []int) bool {
 	}
 	sorted := slices.Clone(n)
 	slices.Sort(sorted)
-	return sorted[0] >= minPerRound && float64(sorted[0]) >= steady*float64(sorted[len(n)/2]) && steady*float64(sorted[len(n)-1]) <= float64(sorted[len(n)/2])
+	return sorted[0] >= minPerRound && steadily(sorted) && steady*float64(sorted[len(n)-1]) <= float64(sorted[len(n)/2])
 }
+
+// steadily reports whether the poorest of rounds, in order of what they added, has
+// what a leak's has.
+func steadily(sorted []int) bool { return float64(sorted[0]) >= steady*float64(sorted[len(sorted)/2]) }
 
 // keptAll reports whether the holder is known to have gained in every round
 // what is left of that round: nothing was let go, the rounds just differ. A

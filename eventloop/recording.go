@@ -115,6 +115,22 @@ type Iteration struct {
 	Wait *int64 `json:"waitUs,omitempty"`
 }
 
+// Crowded is the share of time without a core (see [Thread.Starved]) from which on
+// a delay says more of the machine than of the program.
+const Crowded = 0.1
+
+// Starved is the share of time for which the thread was ready to run and had no
+// core, 0 where that is not known.
+func (t *Thread) Starved() float64 {
+	var wait, wall int64
+	for _, s := range t.Sched {
+		if s.TID == t.TID {
+			wait, wall = wait+s.Wait, wall+s.Wall
+		}
+	}
+	return float64(wait) / float64(max(wall, 1))
+}
+
 // GC is one pause for garbage collection.
 type GC struct {
 	Start    int64  `json:"at"`

@@ -78,15 +78,10 @@ func (a *analysis) lateAllTheSame() string {
 		return ""
 	}
 	late := fmt.Sprintf(" Work was late all the same, by up to %s for 99 %% of the time: ", round(a.Delay.P99))
-	var wait, wall int64
-	for _, s := range a.main.thread.Sched {
-		if s.TID == a.main.thread.TID {
-			wait, wall = wait+s.Wait, wall+s.Wall
-		}
-	}
+	share := a.main.thread.Starved()
 	switch {
-	case wall > 0 && 10*wait > wall:
-		return late + fmt.Sprintf("the machine's doing, not the program's, whose %s was ready to run but had no core for %.0f %% of the time.", a.threadName(), 100*float64(wait)/float64(wall))
+	case share > Crowded:
+		return late + fmt.Sprintf("the machine's doing, not the program's, whose %s was ready to run but had no core for %.0f %% of the time.", a.threadName(), 100*share)
 	case a.Starved > a.Profiled/10:
 		return late + fmt.Sprintf("the machine's doing, not the program's, whose %s was ready to run but had no core.", a.threadName())
 	case a.Utilization > manyCallbacks:

@@ -16,30 +16,18 @@ import (
 var historySize = Size{Width: 1200, Height: 560}
 
 const (
-	historyPanels = 4  // more would be too small to read
-	historyTicks  = 14 // commits that fit side by side
-	historyLeaks  = 3  // named above a panel
+	historyTicks = 14 // commits that fit side by side
+	historyLeaks = 3  // named above a panel
 )
 
 func plotHistory(w io.Writer, r *History, f Format, size Size) error {
 	usual := historySize
-	usual.Height *= max(1, min(len(r.Scenarios), historyPanels))
+	usual.Height *= panels(len(r.Scenarios))
 	return picture(w, f, size, usual, func(c draw.Canvas) error { return drawHistory(c, r) })
 }
 
 func drawHistory(c draw.Canvas, r *History) error {
-	c = sheet(c)
-	scenarios := r.Scenarios[:min(len(r.Scenarios), historyPanels)]
-	height := (c.Max.Y - c.Min.Y) / vg.Length(max(1, len(scenarios)))
-	for i := range scenarios {
-		part := c
-		part.Max.Y = c.Max.Y - vg.Length(i)*height
-		part.Min.Y = part.Max.Y - height + margin/2
-		if err := drawScenario(part, &scenarios[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return drawPanels(c, len(r.Scenarios), func(c draw.Canvas, i int) error { return drawScenario(c, &r.Scenarios[i]) })
 }
 
 func drawScenario(c draw.Canvas, s *HistoryScenario) error {

@@ -19,26 +19,12 @@ var watchSize = Size{Width: 1200, Height: 640}
 
 func plotWatch(w io.Writer, r *Watch, f Format, size Size) error {
 	usual := watchSize
-	usual.Height *= max(1, min(len(r.Targets), 4))
+	usual.Height *= panels(len(r.Targets))
 	return picture(w, f, size, usual, func(c draw.Canvas) error { return drawWatch(c, r) })
 }
 
-// watchPanels is how many processes are drawn: more would be too small to read.
-const watchPanels = 4
-
 func drawWatch(c draw.Canvas, r *Watch) error {
-	c = sheet(c)
-	targets := r.Targets[:min(len(r.Targets), watchPanels)]
-	height := (c.Max.Y - c.Min.Y) / vg.Length(max(1, len(targets)))
-	for i := range targets {
-		part := c
-		part.Max.Y = c.Max.Y - vg.Length(i)*height
-		part.Min.Y = part.Max.Y - height + margin/2
-		if err := drawWatchTarget(part, &targets[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return drawPanels(c, len(r.Targets), func(c draw.Canvas, i int) error { return drawWatchTarget(c, &r.Targets[i]) })
 }
 
 func drawWatchTarget(c draw.Canvas, t *WatchTarget) error {

@@ -42,7 +42,7 @@ the last run is there. Its formats are text, json, svg and png.`,
 					return usagef("--scenario %s: %s has no run of it", scenario, args[0])
 				}
 			}
-			r := &report.History{Head: report.Head{Command: "trend", Version: thisBuild().Version}, Scenarios: check.Scenarios(es)}
+			r := &report.History{Head: head("trend"), Scenarios: check.Scenarios(es)}
 			return out.write(func(w io.Writer, f report.Format, o report.Options) error { return report.WriteHistory(w, r, f, o) })
 		},
 	}
