@@ -293,8 +293,11 @@ func (r *run) lost() <-chan struct{} {
 // explain adds where the run was, and if the target died, how.
 func (r *run) explain(ctx context.Context, err error) error {
 	where := string(r.phase)
-	if r.round > 0 {
-		where = fmt.Sprintf("round %d of %d: %s", r.round, r.warmup+r.rounds, r.phase)
+	switch asked := r.warmup + r.rounds; {
+	case r.round > asked:
+		where = fmt.Sprintf("after %s: %s", plural(asked, "round", "rounds"), r.phase)
+	case r.round > 0:
+		where = fmt.Sprintf("round %d of %d: %s", r.round, asked, r.phase)
 	}
 	patience := time.NewTimer(exitPatience)
 	defer patience.Stop()

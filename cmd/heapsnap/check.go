@@ -494,7 +494,7 @@ func runText(e check.Event) string {
 		}
 		return fmt.Sprintf("round %d of %d: load", e.Round, e.Rounds)
 	case check.Settling:
-		return fmt.Sprintf("round %d of %d: collecting garbage", e.Round, e.Rounds)
+		return roundText(e) + ": collecting garbage"
 	case check.Repeating:
 		return fmt.Sprintf("something grew: a second look, load %d of %d", e.Repetition, e.Repetitions)
 	case check.Resting:
@@ -502,15 +502,30 @@ func runText(e check.Event) string {
 	case check.Recording:
 		return "recording the event loop under load"
 	case check.Deciding:
-		return fmt.Sprintf("round %d of %d: judging", e.Round, e.Rounds)
+		return roundText(e) + ": judging"
 	case check.Capturing:
 		if e.Total > 0 {
-			return fmt.Sprintf("round %d of %d: snapshot %d of %d, %d %%, %s", e.Round, e.Rounds, e.Capture, e.Captures,
-				100*e.Done/e.Total, report.FormatBytes(e.Bytes))
+			return fmt.Sprintf("%s, %d %%, %s", snapshotText(e), 100*e.Done/e.Total, report.FormatBytes(e.Bytes))
 		}
-		return fmt.Sprintf("round %d of %d: snapshot %d of %d", e.Round, e.Rounds, e.Capture, e.Captures)
+		return snapshotText(e)
 	}
 	return string(e.Phase)
+}
+
+// roundText is where a run is: a second look, and worker threads that grew, come
+// after the rounds that were asked for.
+func roundText(e check.Event) string {
+	if e.Round > e.Rounds {
+		return "after the rounds"
+	}
+	return fmt.Sprintf("round %d of %d", e.Round, e.Rounds)
+}
+
+func snapshotText(e check.Event) string {
+	if e.Round > e.Rounds {
+		return roundText(e) + ": one more snapshot"
+	}
+	return fmt.Sprintf("%s: snapshot %d of %d", roundText(e), e.Capture, e.Captures)
 }
 
 // patience is how long a demo may take before something is wrong.
