@@ -116,3 +116,17 @@ func TestWarm(t *testing.T) {
 		}
 	}
 }
+
+// What goes wrong in a second look is told as that.
+func TestAnErrorOfTheSecondLookSaysWhere(t *testing.T) {
+	app := script(t, `const all = []; let calls = 0; setInterval(() => {}, 1e6);
+		globalThis.load = () => {
+			if (++calls > 5) throw new Error('no more');
+			for (let i = 0; i < 100; i++) all.push({ calls, i, more: [i] });
+		};`)
+	o := Options{Launch: cdp.LaunchOptions{Argv: []string{node(t), app}}, LoadFunction: "load", Rounds: 3, MaxRounds: 3, Dir: t.TempDir()}
+	_, err := Examine(deadline(t), o, JudgeOptions{})
+	if err == nil || !strings.Contains(err.Error(), "check: after 5 rounds: repeat: ") || !strings.Contains(err.Error(), "no more") {
+		t.Errorf("Examine = %v", err)
+	}
+}

@@ -843,3 +843,17 @@ captures 5
 		t.Fatal("want the list @301 first")
 	}
 }
+
+// The poorest round has half of the usual one, or it is no steady growth.
+func TestSteadily(t *testing.T) {
+	for _, test := range []struct {
+		gained []int
+		want   bool
+	}{
+		{[]int{40, 40, 40}, true}, {[]int{20, 40, 40, 400}, true}, {[]int{19, 40, 40}, false}, {[]int{7}, true},
+	} {
+		if got := steadily(test.gained); got != test.want {
+			t.Errorf("steadily(%v) = %t", test.gained, got)
+		}
+	}
+}

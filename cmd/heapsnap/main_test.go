@@ -425,7 +425,12 @@ func TestExitCodeIsDecidedByWhatTheErrorIs(t *testing.T) {
 	}{
 		{nil, live, 0},
 		{byVerdict(report.Clean), live, 0},
+		{byVerdict(report.Healthy), live, 0},
+		{byVerdict(report.Steady), live, 0},
 		{byVerdict(report.Leak), live, 1},
+		{byVerdict(report.OverBudget), live, 1},
+		{byVerdict(report.Blocked), live, 1},
+		{byVerdict(report.Trouble), live, 1},
 		{byVerdict(report.Inconclusive), live, 4},
 		{usagef("x"), live, 2},
 		{fmt.Errorf("x: %w", &heapsnap.SyntaxError{}), live, 2},
