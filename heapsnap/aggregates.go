@@ -73,7 +73,7 @@ func (s *Snapshot) shallowAggregates() ([]Aggregate, []int32) {
 	s.distanceOnce.Do(s.computeDistances)
 	s.classOnce.Do(s.computeClasses)
 	numbers := map[classKey]int32{}
-	of := make([]int32, s.NodeCount())
+	of := newColumn[int32](s.NodeCount())
 	keyOf := s.classKeys()
 	var all []Aggregate
 	// A class and a place, as numbers, tell a key; most nodes are of few.

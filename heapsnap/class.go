@@ -32,7 +32,7 @@ func (s *Snapshot) computeClasses() {
 		return
 	}
 	s.namesOnce.Do(s.propagateDetached)
-	s.class = make([]uint32, s.NodeCount())
+	s.class = newColumn[uint32](s.NodeCount())
 	fixed := map[string]uint32{}
 	intern := func(text string) uint32 {
 		if _, ok := fixed[text]; !ok {

@@ -2,6 +2,13 @@ package heapsnap
 
 import "sync"
 
+// newColumn returns n zeros, in huge pages where those are cheaper.
+func newColumn[T any](n int) []T {
+	c := make([]T, n)
+	adviseHugePages(c)
+	return c
+}
+
 // wideColumn is a column of numbers that nearly all fit 32 bits: those that do
 // not are kept aside, so that sizes and ids never wrap and the column stays
 // half as wide.

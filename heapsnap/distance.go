@@ -35,7 +35,7 @@ func (s *Snapshot) computeDistances() {
 	if s.load(groupDistances) {
 		return
 	}
-	d := make([]int32, s.NodeCount())
+	d := newColumn[int32](s.NodeCount())
 	for i := range d {
 		d[i] = Unreachable
 	}
@@ -50,7 +50,7 @@ func (s *Snapshot) walkDistances(limit int32, found func(n Node, distance int32)
 	n := s.NodeCount()
 	var queue []Node
 	if limit == math.MaxInt32 {
-		queue = make([]Node, 0, n)
+		queue = newColumn[Node](n)[:0]
 	}
 	seen := newBitset(n) // what is in the queue or was
 	// Which WeakMap entries had one of their two edges seen: the first is

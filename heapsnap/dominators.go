@@ -49,7 +49,7 @@ func (s *Snapshot) computeDominated() {
 	}
 	s.domOnce.Do(s.computeDominators)
 	n := len(s.dom)
-	first := make([]uint32, n+1)
+	first := newColumn[uint32](n + 1)
 	for i, d := range s.dom {
 		if Node(i) != s.root {
 			first[d+1]++
@@ -58,9 +58,9 @@ func (s *Snapshot) computeDominated() {
 	for i := range n {
 		first[i+1] += first[i]
 	}
-	next := make([]uint32, n)
+	next := newColumn[uint32](n)
 	copy(next, first)
-	nodes := make([]Node, n-1)
+	nodes := newColumn[Node](n - 1)
 	for i, d := range s.dom {
 		if Node(i) != s.root {
 			nodes[next[d]] = Node(i)
@@ -97,8 +97,8 @@ func (s *Snapshot) computeDominators() {
 // walkEssential numbers the nodes depth first. strong are strongEdges.
 func (s *Snapshot) walkEssential(strong bitset) *domWalk {
 	w := &domWalk{s: s, n: s.NodeCount(), strong: strong}
-	w.order = make([]Node, 0, w.n)
-	w.parent = make([]uint32, 0, w.n)
+	w.order = newColumn[Node](w.n)[:0]
+	w.parent = newColumn[uint32](w.n)[:0]
 	w.tree = newBitset(s.EdgeCount())
 	w.seen = newBitset(w.n)
 	w.visitRoot()
@@ -116,14 +116,14 @@ func (s *Snapshot) setDominators(w *domWalk, refs *references) {
 	runtime.GC() // what refs was: the arrays to come take its place
 	dom := w.immediateDominators(first, pred, some)
 	// In the order of the walk a dominator is near what it dominates.
-	retained := make([]uint64, s.reached)
+	retained := newColumn[uint64](s.reached)
 	for v, n := range w.order {
 		retained[v] = s.self.at(uint32(n))
 	}
 	for v := s.reached - 1; v > 0; v-- {
 		retained[dom[v]] += retained[v]
 	}
-	s.dom, s.retained = make([]Node, w.n), make([]uint64, w.n)
+	s.dom, s.retained = newColumn[Node](w.n), newColumn[uint64](w.n)
 	for v, n := range w.order {
 		s.dom[n], s.retained[n] = w.order[dom[v]], retained[v]
 	}
@@ -315,8 +315,8 @@ func (w *domWalk) immediateDominators(first, pred []uint32, some bitset) []uint3
 	// way. One look finds both.
 	type link struct{ ancestor, label uint32 }
 	var (
-		semi  = make([]uint32, n) // vertex -> semidominator
-		links = make([]link, n)
+		semi  = newColumn[uint32](n) // vertex -> semidominator
+		links = newColumn[link](n)
 		path  []uint32
 	)
 	for v := range links {

@@ -295,7 +295,7 @@ func (p *parser) inSteps(all, fields int, columns func(rows int)) {
 
 // grown returns the column with n rows.
 func grown[T any](column []T, n int) []T {
-	to := make([]T, n)
+	to := newColumn[T](n)
 	// Not make and copy in a row: Go then clears what is not copied, all of it here
 	// and on one core, and not the system when it is written to.
 	if len(column) > 0 {
@@ -523,7 +523,7 @@ func (p *parser) locations() error {
 			return &SyntaxError{section, p.in.offset(), "the nodes before the locations, in an input of unknown size", "locations first"}
 		}
 	}
-	p.s.place = make([]uint32, rows)
+	p.s.place = newColumn[uint32](rows)
 	table := newPlaceTable(p.s)
 	var (
 		mu    sync.Mutex

@@ -105,7 +105,7 @@ func (w *domWalk) references() *references {
 	for worker := range r.runs {
 		r.runs[worker] = make([][]*run, r.buckets())
 	}
-	number := make([]uint32, w.n) // node -> vertex
+	number := newColumn[uint32](w.n) // node -> vertex
 	for v, n := range w.order {
 		number[n] = uint32(v)
 	}
@@ -157,8 +157,8 @@ func (r *references) byTarget() (first, pred []uint32, some bitset) {
 			}
 		}
 	}
-	first = make([]uint32, r.nodes+1)
-	pred = make([]uint32, base[r.buckets()])
+	first = newColumn[uint32](r.nodes + 1)
+	pred = newColumn[uint32](int(base[r.buckets()]))
 	first[r.nodes] = uint32(len(pred))
 	some = newBitset(r.nodes) // a bucket has words of its own
 	counts := make([][1 << bucketBits]uint32, len(r.runs))

@@ -17,7 +17,7 @@ func (s *Snapshot) transferShallowSizes() {
 		several   = NoNode - 1
 	)
 	n := s.NodeCount()
-	owner := make([]Node, n)
+	owner := newColumn[Node](n)
 	// Most edges lead to objects, which keep their sizes: one bit tells, in a
 	// set that stays in the cache.
 	storage := newBitset(n)

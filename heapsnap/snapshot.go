@@ -328,7 +328,7 @@ func (s *Snapshot) userRoot(n Node) bool {
 // bitset is a set of nodes.
 type bitset []uint64
 
-func newBitset(n int) bitset     { return make(bitset, (n+63)/64) }
+func newBitset(n int) bitset     { return newColumn[uint64]((n + 63) / 64) }
 func (b bitset) has(n Node) bool { return b[n/64]&(1<<(n%64)) != 0 }
 func (b bitset) add(n Node)      { b[n/64] |= 1 << (n % 64) }
 func (b bitset) remove(n Node)   { b[n/64] &^= 1 << (n % 64) }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package heapsnap
+
+func adviseHugePages[T any](column []T) {}
