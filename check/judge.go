@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"heapsnap/cdp"
@@ -22,7 +23,7 @@ var ErrNotComparable = errors.New("not comparable")
 
 // JudgeOptions are what a judgement may be told. The zero value works.
 type JudgeOptions struct {
-	// Progress is told what is being done; it must return soon.
+	// Progress is told what is being done, by several goroutines; it must return soon.
 	Progress func(what string, bytes uint64)
 	// Source returns a script's text, see [leak.Options]; nil takes what the
 	// snapshots' sidecars have, and reads files for the rest.
@@ -51,30 +52,14 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	reading := func(path string) heapsnap.Options {
 		return heapsnap.Options{Progress: func(read int64) { o.Progress("reading "+path, uint64(read)) }, Salvage: o.Salvage}
 	}
-	var (
-		earlier []*heapsnap.Identities
-		census  *heapsnap.Census
-	)
-	for i, path := range paths[:len(paths)-1] {
-		var ids *heapsnap.Identities
-		if i == 0 && o.Classes {
-			first, err := heapsnap.Open(ctx, path, reading(path))
-			if err != nil {
-				return nil, err
-			}
-			census, ids = first.Census(), first.Identities()
-		} else if ids, err = heapsnap.OpenIdentities(ctx, path, reading(path)); err != nil {
-			return nil, err
-		}
-		earlier = append(earlier, ids)
-		r.Captures = append(r.Captures, describe(path, "", ids.Count(), ids.Bytes()))
-	}
-	path := paths[len(paths)-1]
-	last, err := heapsnap.Open(ctx, path, reading(path))
+	earlier, census, last, err := open(ctx, paths, o.Classes, reading)
 	if err != nil {
 		return nil, err
 	}
-	r.Captures = append(r.Captures, Describe(last, path))
+	for i, ids := range earlier {
+		r.Captures = append(r.Captures, describe(paths[i], "", ids.Count(), ids.Bytes()))
+	}
+	r.Captures = append(r.Captures, Describe(last, paths[len(paths)-1]))
 	r.Warnings = append(r.Warnings, last.Warnings()...)
 
 	o.Progress("comparing", 0)
@@ -95,6 +80,40 @@ func Judge(ctx context.Context, paths []string, o JudgeOptions) (*report.Report,
 	}
 	r.Normalize()
 	return r, nil
+}
+
+// open reads all snapshots side by side, as one core cuts a file into pieces
+// however many parse them, and with classes the first one's before the others. The
+// error is that of the first file in order that has one.
+func open(ctx context.Context, paths []string, classes bool, reading func(path string) heapsnap.Options) ([]*heapsnap.Identities, *heapsnap.Census, *heapsnap.Snapshot, error) {
+	var (
+		earlier = make([]*heapsnap.Identities, len(paths)-1)
+		census  *heapsnap.Census
+		last    *heapsnap.Snapshot
+		errs    = make([]error, len(paths))
+		reads   sync.WaitGroup
+	)
+	for i, path := range paths {
+		switch {
+		case i == len(earlier):
+			last, errs[i] = heapsnap.Open(ctx, path, reading(path))
+		case i == 0 && classes: // whole, and gone before the last is
+			first, err := heapsnap.Open(ctx, path, reading(path))
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			census, earlier[i] = first.Census(), first.Identities()
+		default:
+			reads.Go(func() { earlier[i], errs[i] = heapsnap.OpenIdentities(ctx, path, reading(path)) })
+		}
+	}
+	reads.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return earlier, census, last, nil
 }
 
 // populations reads earlier captures once more, which stdin does not allow, nor

@@ -29,7 +29,7 @@ type Options struct {
 	// Populations looks up how full the objects were in a capture, counted
 	// from 0; nil if captures cannot be read twice. It is only called when
 	// there is a site whose holder could be a bounded cache, or an old object
-	// whose storage may have grown without any survivor.
+	// whose storage may have grown without any survivor; by two goroutines.
 	Populations func(ctx context.Context, capture int, ids []heapsnap.ObjectID) (map[heapsnap.ObjectID]heapsnap.Filling, error)
 	// Texts likewise looks up how much text objects refer to, see
 	// [heapsnap.OpenTexts]. It is only called when an old object has a new text of

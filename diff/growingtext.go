@@ -2,7 +2,6 @@ package diff
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"heapsnap/heapsnap"
@@ -80,11 +79,15 @@ func (c *comparison) findGrowingTexts(ctx context.Context, opts Options) error {
 		ids = append(ids, s.ID(h.node))
 	}
 	sizes := make([][]uint64, len(all)) // holder -> per capture
-	for k := range c.rounds {
-		found, err := opts.Texts(ctx, k, ids)
-		if err != nil {
-			return fmt.Errorf("capture %d: %w", k+1, err)
-		}
+	captures := make([]map[heapsnap.ObjectID]uint64, c.rounds)
+	err := sideBySide(c.rounds, func(k int) (err error) {
+		captures[k], err = opts.Texts(ctx, k, ids)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, found := range captures {
 		for i, id := range ids {
 			sizes[i] = append(sizes[i], found[id])
 		}

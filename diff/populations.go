@@ -3,6 +3,7 @@ package diff
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"heapsnap/heapsnap"
 )
@@ -36,18 +37,21 @@ func (c *comparison) populations(ctx context.Context, opts Options) error {
 	for i, h := range holders {
 		ids[i] = c.s.ID(h)
 	}
-	var fillings []map[heapsnap.ObjectID]heapsnap.Filling
-	for i := range c.rounds + 1 {
-		if i == c.rounds { // its references are at hand; its storage's sizes went to the owners
-			if ids = ids[len(sites):]; len(ids) == 0 {
-				break
-			}
+	captures := c.rounds
+	if len(renewed) > 0 { // of the last, references are at hand, but its storage's sizes went to the owners
+		captures++
+	}
+	fillings := make([]map[heapsnap.ObjectID]heapsnap.Filling, captures)
+	err := sideBySide(captures, func(i int) (err error) {
+		asked := ids
+		if i == c.rounds {
+			asked = ids[len(sites):]
 		}
-		found, err := opts.Populations(ctx, i, ids)
-		if err != nil {
-			return fmt.Errorf("capture %d: %w", i+1, err)
-		}
-		fillings = append(fillings, found)
+		fillings[i], err = opts.Populations(ctx, i, asked)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	for _, g := range sites {
 		for _, found := range fillings[:c.rounds] {
@@ -63,4 +67,28 @@ func (c *comparison) populations(ctx context.Context, opts Options) error {
 func goesOn(perRound []int) bool {
 	n := len(perRound)
 	return perRound[n-1] > 0 && perRound[n-2] > 0
+}
+
+// sideBySide calls read for the captures, two at a time: their memory counts.
+// The error is that of the earliest.
+func sideBySide(captures int, read func(capture int) error) error {
+	var (
+		errs  = make([]error, captures)
+		reads sync.WaitGroup
+		room  = make(chan struct{}, 2)
+	)
+	for i := range captures {
+		room <- struct{}{}
+		reads.Go(func() {
+			errs[i] = read(i)
+			<-room
+		})
+	}
+	reads.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("capture %d: %w", i+1, err)
+		}
+	}
+	return nil
 }

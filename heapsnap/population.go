@@ -112,6 +112,7 @@ func OpenPopulations(ctx context.Context, path string, ids, holes []ObjectID, op
 type populationParser struct {
 	parser
 	want     map[uint64]bool
+	may      bitset // of the wanted ids' middle bits, so that few are looked up
 	found    map[ObjectID]*contained
 	mu       sync.Mutex
 	rows     []uint32                // nodes whose edges are counted, ascending
@@ -122,11 +123,19 @@ type populationParser struct {
 }
 
 func newPopulationParser(ids []ObjectID) *populationParser {
-	p := &populationParser{want: map[uint64]bool{}, found: map[ObjectID]*contained{}}
+	p := &populationParser{want: map[uint64]bool{}, may: newBitset(1 << 16), found: map[ObjectID]*contained{}}
 	for _, id := range ids {
 		p.want[uint64(id)] = true
+		p.may.add(middle(uint64(id)))
 	}
 	return p
+}
+
+func middle(id uint64) Node { return Node(id >> 1 & (1<<16 - 1)) } // of V8's, the last bit is 1
+
+func (p *populationParser) wanted(i int) bool {
+	id := p.s.id.at(uint32(i))
+	return p.may.has(middle(id)) && p.want[id]
 }
 
 func (p *populationParser) open(ctx context.Context, path string, opts Options) error {
@@ -153,16 +162,16 @@ func (p *populationParser) edges() error {
 	} else if p.storages == nil {
 		p.storages = map[uint32][]*contained{}
 		for i := range s.nodeType {
-			if id := s.id.at(uint32(i)); p.want[id] {
+			if p.wanted(i) {
 				p.rows = append(p.rows, uint32(i))
-				p.found[ObjectID(id)] = &contained{}
+				p.found[s.ID(Node(i))] = &contained{}
 			}
 		}
 	} else {
 		p.rows = slices.Sorted(maps.Keys(p.storages))
 		p.holes = map[Node]bool{}
 		for i := range s.nodeType {
-			if p.want[s.id.at(uint32(i))] {
+			if p.wanted(i) {
 				p.holes[Node(i)] = true
 			}
 		}

@@ -71,7 +71,7 @@ func OpenTexts(ctx context.Context, path string, ids []ObjectID, opts Options) (
 // textRows are the nodes whose edges lead to text.
 func (p *populationParser) textRows() {
 	for i := range p.s.nodeType {
-		if p.s.nodeType[i] == ConsString || p.want[p.s.id.at(uint32(i))] {
+		if p.s.nodeType[i] == ConsString || p.wanted(i) {
 			p.rows = append(p.rows, uint32(i))
 		}
 	}
