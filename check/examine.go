@@ -35,8 +35,11 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	switch {
 	case e.failed != nil:
 		return nil, e.failed
-	case err != nil:
+	case err != nil && (ctx.Err() != nil || !e.foundLeak(ctx, series)):
 		return nil, &RunError{err}
+	case err != nil:
+		series.Warnings = append(series.Warnings, "judged by the rounds before the run failed, without the second look at growth: "+err.Error())
+		series.Confirmations, series.Workers = nil, nil
 	}
 	r := e.report
 	if lacksText(r) {
@@ -69,6 +72,22 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	r.Target = series.Target.Script
 	r.Warnings = append(slices.Clone(series.Warnings), r.Warnings...)
 	return r, nil
+}
+
+// foundLeak reports whether the rounds of a run that failed are enough to tell a
+// leak: that may be why it failed. What is no leak yet might have become one.
+func (e *examination) foundLeak(ctx context.Context, so *Series) bool {
+	rounds := len(so.Captures) - 1
+	if rounds < leastRounds {
+		return false
+	}
+	if e.report == nil || len(e.report.Captures) != rounds+1 {
+		var err error
+		if e.report, err = e.judge(ctx, so.paths()); err != nil {
+			return false
+		}
+	}
+	return e.report.Verdict == report.Leak
 }
 
 func took(phases map[Phase]time.Duration) report.Took {

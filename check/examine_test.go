@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,6 +89,41 @@ func TestWarmUpGoesOnUntilTheHeapSettles(t *testing.T) {
 	if r.Run.Warmup != 2 {
 		t.Errorf("run %+v, want the 2 rounds of warm-up that were asked for", r.Run)
 	}
+}
+
+// A leak may be why the load fails in the end. What is no leak so far is no verdict.
+func TestLoadThatFailsLater(t *testing.T) {
+	const source = `class Entry { constructor(n) { this.n = n; this.more = [n, n]; } } let n = 0; const all = []; setInterval(() => {}, 1e6);
+globalThis.load = () => { %s; if (++n > 130) throw new RangeError('no more room'); };`
+	options := func(source string) Options {
+		return Options{
+			Launch:       cdp.LaunchOptions{Argv: []string{node(t), script(t, source)}},
+			LoadFunction: "load", Units: 20, Rounds: 3, MaxRounds: 6, Warmup: 2, Dir: t.TempDir(),
+		}
+	}
+	t.Run("leak", func(t *testing.T) {
+		t.Parallel()
+		r, err := Examine(deadline(t), options(fmt.Sprintf(source, "all.push(new Entry(n))")), JudgeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict != report.Leak || len(r.Findings) != 1 || r.Run.Rounds != 3 || r.Run.Units != 20 || r.Run.Warmup != 2 {
+			t.Errorf("%s: %s, %d findings, run %+v, want a leak", r.Verdict, r.Sentence, len(r.Findings), r.Run)
+		}
+		if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "RangeError: no more room") || !strings.Contains(got, "without the second look") {
+			t.Errorf("warnings %q do not tell why the run failed", got)
+		}
+	})
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		o := options(fmt.Sprintf(source, "new Entry(n)"))
+		o.Units = 35
+		_, err := Examine(deadline(t), o, JudgeOptions{})
+		var run *RunError
+		if !errors.As(err, &run) || !strings.Contains(err.Error(), "no more room") {
+			t.Errorf("Examine = %v, want the load's error", err)
+		}
+	})
 }
 
 func TestTooFewRoundsAreNoVerdict(t *testing.T) {

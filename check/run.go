@@ -236,12 +236,12 @@ func (r *run) measure(ctx, whole context.Context) error {
 			if err := r.capture(ctx); err != nil {
 				return r.explain(ctx, err)
 			}
+			r.series.Warmup, r.series.Units = r.warmup, r.units
 			if err := r.measureWorkers(ctx, false); err != nil {
 				return r.explain(ctx, err)
 			}
 		}
 		if len(r.series.Confirmations) == 0 {
-			r.series.Warmup, r.series.Units = r.warmup, r.units
 			r.measured = time.Since(started)
 		}
 		decision := Enough

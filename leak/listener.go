@@ -303,6 +303,11 @@ func (p *Pass) registration(pl place, sub subscription) []Location {
 	isEvent := func(src *source, open int) bool {
 		return sub.event == "" || isString(src.argument(open, 0), sub.event)
 	}
+	// Whether the event is told when the program runs only, as this one may then be.
+	isComputed := func(src *source, open int) bool {
+		arg := src.argument(open, 0)
+		return len(arg) > 1 || len(arg) == 1 && !arg[0].IsString()
+	}
 	// Best the call that contains the function, then one that names it, then
 	// any for this event.
 	around := p.calls(pl.File, methods, "adds the listener", func(src *source, open int) bool {
@@ -311,12 +316,14 @@ func (p *Pass) registration(pl place, sub subscription) []Location {
 	if len(around) > 0 {
 		return append(around[len(around)-1:], pl.Location)
 	}
-	for _, script := range scripts[:min(len(scripts), maxFiles)] {
-		named := p.calls(script, methods, "adds the listener", func(src *source, open int) bool {
-			return isEvent(src, open) && pl.Function != "(anonymous)" && mentions(src.argument(open, 1), pl.Function)
-		})
-		if len(named) > 0 {
-			return append(named, pl.Location)
+	for _, event := range []func(*source, int) bool{isEvent, isComputed} {
+		for _, script := range scripts[:min(len(scripts), maxFiles)] {
+			named := p.calls(script, methods, "adds the listener", func(src *source, open int) bool {
+				return event(src, open) && pl.Function != "(anonymous)" && mentions(src.argument(open, 1), pl.Function)
+			})
+			if len(named) > 0 {
+				return append(named, pl.Location)
+			}
 		}
 	}
 	if sub.event != "" {
