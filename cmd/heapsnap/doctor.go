@@ -40,7 +40,8 @@ The exit code is 1 for trouble, 0 otherwise. Whether memory grows, one look cann
 tell: see heapsnap watch.`,
 		Example: `  heapsnap doctor --pid 4242
   heapsnap doctor --sample 20s --pid 4242
-  heapsnap doctor --gc --format json server.js`,
+  heapsnap doctor --gc --format json server.js
+  heapsnap doctor --k8s shop/api-7d9c/app`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) },
 	}
@@ -48,6 +49,7 @@ tell: see heapsnap watch.`,
 	f.BoolVar(&c.gc, "gc", false, "collect garbage first: what is left is live")
 	f.DurationVar(&c.sample, "sample", 0, "also sample the main thread's allocations for so long: who makes what stays, where a snapshot would not fit")
 	c.target.flags(cmd)
+	c.target.remote(cmd)
 	f.Lookup("worker").Hidden = true // all workers are looked at
 	c.out.flags(cmd)
 	f.Lookup("format").Usage = "format on stdout: text, json"

@@ -26,7 +26,8 @@ var k8sScript string
 // A pod is a container of Kubernetes, reached by the user's kubectl.
 type pod struct {
 	namespace, name, container string
-	pid                        int // in the container, 0 if there is one Node.js process only
+	pid                        int    // in the container, 0 if there is one Node.js process only
+	command                    string // what heapsnap is to do there
 }
 
 func parsePod(text string, pid int) (pod, error) {
@@ -277,11 +278,14 @@ func (p pod) debugCommand(ctx context.Context) string {
 	if container == "" {
 		container = "CONTAINER"
 	}
-	pid := max(p.pid, 1)
+	command := fmt.Sprintf("%s --pid %d", p.command, max(p.pid, 1))
+	if p.command == "capture" {
+		command += " -o - > heap.heapsnapshot"
+	}
 	lines := []string{
 		fmt.Sprintf(`  echo '{"securityContext":{"runAsUser":%s}}' > uid.json`, user),
 		fmt.Sprintf("  kubectl debug -n %s %s --image=IMAGE --target=%s --custom=uid.json -c heapsnap -- sleep 3600", p.namespace, p.name, container),
-		fmt.Sprintf("  kubectl exec -n %s %s -c heapsnap -- heapsnap capture --pid %d -o - > heap.heapsnapshot", p.namespace, p.name, pid),
+		fmt.Sprintf("  kubectl exec -n %s %s -c heapsnap -- heapsnap %s", p.namespace, p.name, command),
 		"IMAGE has heapsnap in it (deploy/Dockerfile)",
 	}
 	if user == "UID" {

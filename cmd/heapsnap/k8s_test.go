@@ -64,6 +64,33 @@ func TestCaptureInAPod(t *testing.T) {
 	}
 }
 
+// Commands other than capture find their way, too, and say how it would go by hand.
+func TestOtherCommandsInAPod(t *testing.T) {
+	number := program(t)
+	pid := strconv.Itoa(number)
+	for _, c := range []struct{ command, says string }{
+		{"doctor", `"nodeVersion"`},
+		{"sample --duration 1s", `"kind"`},
+		{"loop --duration 2s", `"verdict"`},
+	} {
+		t.Run(c.command, func(t *testing.T) {
+			fakeKubectl(t)
+			args := append(strings.Fields(c.command), "--format", "json", "--k8s", "shop/api/app")
+			if r := heapsnapIn(t, t.TempDir(), nil, append(args, "--pid", pid)...); r.code != 0 || !strings.Contains(r.out, c.says) {
+				t.Errorf("code %d, %s, %.300s: want 0 and %s", r.code, r.errors, r.out, c.says)
+			}
+			if process(t, number).Reach != cdp.ReachSignal {
+				t.Error("the inspector is left open")
+			}
+			fakeKubectl(t, "FAKE_EXEC=none", "FAKE_REFUSE=99")
+			name := strings.Fields(c.command)[0]
+			if r := heapsnapIn(t, t.TempDir(), nil, args...); r.code != 3 || !strings.Contains(r.errors, "-- heapsnap "+name+" --pid 1\n") {
+				t.Errorf("no way in: code %d, %s", r.code, r.errors)
+			}
+		})
+	}
+}
+
 // The tunnel breaks while the snapshot comes: no file, and the inspector that was
 // opened is closed by another tunnel.
 func TestTunnelToAPodThatBreaks(t *testing.T) {

@@ -82,6 +82,7 @@ Blocked is exit code 1, healthy 0; with a budget, 1 only if that is exceeded.`,
 	f.StringVar(&c.save, "save", "", "write the recording to `FILE`, for heapsnap loop FILE")
 	f.StringArrayVar(&c.exports, "export", nil, "also write the profile as `FORMAT=PATH`, for other tools: "+strings.Join(eventloop.ExportFormats(), ", ")+"; may be repeated")
 	c.target.flags(cmd)
+	c.target.remote(cmd)
 	c.out.flags(cmd)
 	return cmd
 }

@@ -58,6 +58,7 @@ functions begin, and what V8 has inlined counts for the caller: V8 notes no more
 	f.BoolVar(&c.diff, "diff", false, "compare two files: what the second has more of")
 	f.StringArrayVar(&c.exports, "export", nil, "also write the profile as `FORMAT=PATH`: "+strings.Join(heapprofile.ExportFormats(), ", ")+"; may be repeated")
 	c.target.flags(cmd)
+	c.target.remote(cmd)
 	c.out.flags(cmd)
 	f.Lookup("format").Usage = "format on stdout: text, json"
 	f.Lookup("verbose").Usage = "in text: all functions, all stacks"

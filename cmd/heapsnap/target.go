@@ -23,6 +23,7 @@ type targetFlags struct {
 	worker string
 	keep   bool
 	k8s    string // NAMESPACE/POD[/CONTAINER]; pid is then one in there
+	inPod  string // the command that heapsnap is, to be typed where no way leads into the pod
 
 	guard *guard // of an inspector that find opened; see open
 }
@@ -37,11 +38,12 @@ func (t *targetFlags) flags(cmd *cobra.Command) {
 
 // remote adds --k8s to a command that goes by connect.
 func (t *targetFlags) remote(cmd *cobra.Command) {
+	t.inPod = cmd.Name()
 	cmd.Flags().StringVar(&t.k8s, "k8s", "", "`NAMESPACE/POD[/CONTAINER]`, by way of kubectl; --pid is then the process's id in there")
 }
 
 // named reports whether a flag names the process.
-func (t *targetFlags) named() bool { return t.pid != 0 || t.port != 0 || t.url != "" }
+func (t *targetFlags) named() bool { return t.pid != 0 || t.port != 0 || t.url != "" || t.k8s != "" }
 
 // connection is a session with the target, and what has to be undone.
 type connection struct {
@@ -84,6 +86,7 @@ func (t *targetFlags) connectPod(ctx context.Context, args []string) (*connectio
 	if err != nil {
 		return nil, err
 	}
+	p.command = t.inPod
 	target, closing, err := p.reach(ctx, t.keep)
 	if err != nil {
 		return nil, trouble(err)
