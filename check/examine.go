@@ -38,9 +38,11 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 	case err != nil && (ctx.Err() != nil || !e.foundLeak(ctx, series)):
 		return nil, &RunError{err}
 	case err != nil:
-		series.Warnings = append(series.Warnings, "judged by the rounds before the run failed, without the second look at growth: "+err.Error())
+		why, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "check: "), lastLinesAre)
+		series.Warnings = append(series.Warnings, "the run failed, so growth is judged by the rounds before, without a second look: "+why)
 		series.Confirmations, series.Workers = nil, nil
 	}
+	failed := err != nil
 	r := e.report
 	if lacksText(r) {
 		if r, err = e.judge(ctx, series.paths()); err != nil {
@@ -53,6 +55,9 @@ func Examine(ctx context.Context, o Options, j JudgeOptions) (*report.Report, er
 		r.Run.Units = series.Units
 	}
 	r.Run.Took = took(series.Took)
+	if failed {
+		r.Sentence += "; then the run failed"
+	}
 	perUnit(r)
 	if len(series.Confirmations) > 0 {
 		for _, c := range series.Confirmations {

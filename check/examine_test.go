@@ -110,7 +110,7 @@ globalThis.load = () => { %s; if (++n > 130) throw new RangeError('no more room'
 		if r.Verdict != report.Leak || len(r.Findings) != 1 || r.Run.Rounds != 3 || r.Run.Units != 20 || r.Run.Warmup != 2 {
 			t.Errorf("%s: %s, %d findings, run %+v, want a leak", r.Verdict, r.Sentence, len(r.Findings), r.Run)
 		}
-		if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "RangeError: no more room") || !strings.Contains(got, "without the second look") {
+		if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "RangeError: no more room") || !strings.Contains(got, "without a second look") {
 			t.Errorf("warnings %q do not tell why the run failed", got)
 		}
 	})

@@ -346,8 +346,10 @@ func (r *run) lastLines(err error) string {
 	if len(lines) == 0 || errors.Is(err, context.Canceled) {
 		return ""
 	}
-	return "; the program's last lines:\n  " + strings.Join(lines, "\n  ")
+	return lastLinesAre + strings.Join(lines, "\n  ")
 }
+
+const lastLinesAre = "; the program's last lines:\n  "
 
 func (r *run) connect(ctx context.Context) error {
 	target := r.Target
