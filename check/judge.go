@@ -92,6 +92,7 @@ func open(ctx context.Context, paths []string, classes bool, reading func(path s
 		last    *heapsnap.Snapshot
 		errs    = make([]error, len(paths))
 		reads   sync.WaitGroup
+		room    = make(chan struct{}, 2) // beside the last: what is read takes more memory than what is kept
 	)
 	for i, path := range paths {
 		switch {
@@ -104,7 +105,11 @@ func open(ctx context.Context, paths []string, classes bool, reading func(path s
 			}
 			census, earlier[i] = first.Census(), first.Identities()
 		default:
-			reads.Go(func() { earlier[i], errs[i] = heapsnap.OpenIdentities(ctx, path, reading(path)) })
+			reads.Go(func() {
+				room <- struct{}{}
+				earlier[i], errs[i] = heapsnap.OpenIdentities(ctx, path, reading(path))
+				<-room
+			})
 		}
 	}
 	reads.Wait()
