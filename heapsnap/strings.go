@@ -117,7 +117,7 @@ func (in *input) strings(room int64) (*stringTable, error) {
 	}
 	t := &stringTable{start: make([]uint64, 0, 1<<12)}
 	if room > 0 {
-		t.text = make([]byte, 0, room)
+		t.text = newColumn[byte](int(room))[:0]
 	}
 	for first := true; ; first = false {
 		c, err := in.peek(section, "a string or ]")
