@@ -125,8 +125,12 @@ func TestAnErrorOfTheSecondLookSaysWhere(t *testing.T) {
 			for (let i = 0; i < 100; i++) all.push({ calls, i, more: [i] });
 		};`)
 	o := Options{Launch: cdp.LaunchOptions{Argv: []string{node(t), app}}, LoadFunction: "load", Rounds: 3, MaxRounds: 3, Dir: t.TempDir()}
-	_, err := Examine(deadline(t), o, JudgeOptions{})
-	if err == nil || !strings.Contains(err.Error(), "check: after 5 rounds: repeat: ") || !strings.Contains(err.Error(), "no more") {
-		t.Errorf("Examine = %v", err)
+	r, err := Examine(deadline(t), o, JudgeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(r.Warnings, "\n")
+	if r.Verdict != report.Leak || !strings.Contains(got, "look: after 5 rounds: repeat: ") || !strings.Contains(got, "no more") {
+		t.Errorf("%s, warnings %q, want the leak of the rounds and where its second look failed", r.Verdict, got)
 	}
 }
