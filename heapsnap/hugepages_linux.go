@@ -14,11 +14,11 @@ const (
 )
 
 // adviseHugePages asks the kernel for huge pages where column is, if they are the
-// cheaper ones here. What is written to for the
-// first time is most of what is left of reading, and one page of 2 MiB stands for
-// 512. The advice is for all of the heap's arenas that the column is in, as what
-// else is in them is either such a column or soon the place of one; it changes
-// neither what the memory holds nor, but for a page at an end, how much of it.
+// cheaper ones here: first writes are much of what is left of reading, and one
+// page of 2 MiB stands for 512. The advice is for all of the heap's arenas that the
+// column is in, as what else is in them is either such a column or soon the place
+// of one; it changes neither what the memory holds nor, but for a page at an end,
+// how much of it.
 func adviseHugePages[T any](column []T) {
 	if size := uintptr(cap(column)) * unsafe.Sizeof(*new(T)); size >= hugePage && hugePagesPay() {
 		markHuge(uintptr(unsafe.Pointer(unsafe.SliceData(column))), size)
@@ -34,9 +34,10 @@ func markHuge(at, size uintptr) {
 }
 
 // hugePagesPay reports whether first writing to a huge page takes less processor
-// time than writing to as much memory in small ones. Seen were, for 100 MB, 37 ms in small
-// pages and 4 to 143 in huge ones on one virtual machine, 340 and 30 to 110 on
-// another: it depends on what the host has at hand, and so it is measured, once.
+// time than writing to as much memory in small ones. Seen were, for 100 MB, 37 ms
+// in small pages and 4 to 143 in huge ones on one virtual machine, 340 and 30 to
+// 110 on another: it depends on what the host has at hand, and so it is measured,
+// once.
 var hugePagesPay = sync.OnceValue(func() bool {
 	runtime.LockOSThread() // whose time is taken
 	defer runtime.UnlockOSThread()
